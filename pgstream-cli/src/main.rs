@@ -1,0 +1,2 @@
+//! The pgstream command line.
+fn main() {}

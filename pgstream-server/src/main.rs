@@ -1,0 +1,2 @@
+//! The pgstream job service.
+fn main() {}

@@ -1,0 +1,89 @@
+//! The one list of error codes.
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal),+ $(,)?) => {
+        /// A stable word for one way a run can fail: the same in JSON, in the job service and in `docs/errors.md#<code>`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $($(#[$doc])* $variant),+
+        }
+
+        impl ErrorCode {
+            /// Every code that pgstream can report. The documentation and the tests walk this list.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The code as it is written in JSON and in the documentation.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// The text that names a database is not a profile, a URL or a conninfo string that we understand.
+    ConnectionString = "connection_string",
+    /// No address of the server answered.
+    ConnectionUnreachable = "connection_unreachable",
+    /// The server refused the user, the password or the certificate.
+    ConnectionAuthentication = "connection_authentication",
+    /// The TLS handshake failed, or the certificate is not the one that was asked for.
+    ConnectionTls = "connection_tls",
+    /// An open connection broke.
+    ConnectionLost = "connection_lost",
+    /// The server answered something that the protocol does not allow here.
+    ConnectionProtocol = "connection_protocol",
+    /// The server reported an error for a statement.
+    ServerError = "server_error",
+    /// The server is not PostgreSQL, or of a version that is not supported.
+    ServerUnsupported = "server_unsupported",
+    /// A catalog query answered something that we cannot read.
+    CatalogDecode = "catalog_decode",
+    /// The database holds objects of kinds that are not carried yet.
+    CatalogUnsupportedObject = "catalog_unsupported_object",
+    /// Tables kept changing while they were being locked.
+    CatalogUnstable = "catalog_unstable",
+    /// A lock on a table could not be had in time.
+    LockTimeout = "lock_timeout",
+    /// The snapshot was lost: both connections that held it ended.
+    SnapshotLost = "snapshot_lost",
+    /// A filter names something that does not exist.
+    FilterMatchesNothing = "filter_matches_nothing",
+    /// A pattern or an option value cannot be understood.
+    OptionInvalid = "option_invalid",
+    /// The guard refused the destination.
+    GuardRefused = "guard_refused",
+    /// The guard could not find out which database the destination is.
+    GuardUnidentified = "guard_unidentified",
+    /// The preflight check found what would make the run fail.
+    PreflightFailed = "preflight_failed",
+    /// The target holds objects already, and the mode asks for an empty one.
+    TargetNotEmpty = "target_not_empty",
+    /// Another run is writing to the target.
+    TargetBusy = "target_busy",
+    /// Rows could not be read from the source.
+    CopyOut = "copy_out",
+    /// Rows could not be written to the target.
+    CopyIn = "copy_in",
+    /// A repeated read did not give the same rows.
+    ReadNotRepeatable = "read_not_repeatable",
+    /// A statement failed in the target.
+    ApplyFailed = "apply_failed",
+    /// What arrived is not what was read.
+    VerificationFailed = "verification_failed",
+    /// The output could not be written.
+    OutputFailed = "output_failed",
+    /// The output exists already.
+    OutputExists = "output_exists",
+    /// The run was cancelled.
+    Cancelled = "cancelled",
+    /// The reader of our output went away.
+    ClosedPipe = "closed_pipe",
+}
+
+impl std::fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

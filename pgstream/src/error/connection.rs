@@ -1,0 +1,128 @@
+//! What can go wrong between us and a server.
+
+use super::{ErrorCode, Retry, ServerError};
+
+/// A connection could not be made, or an open one failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// The text that names a database cannot be understood. It is not repeated here: it may hold a password.
+    #[error("cannot understand the connection {what}: {problem}")]
+    Parse {
+        /// Which part: a parameter's name, `URL`, `service file` and the like.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to write instead.
+        hint: String,
+    },
+    /// No address answered. `attempts` has one line per address that was tried.
+    #[error("could not connect to {server}: {attempts}")]
+    Unreachable {
+        /// `host:port` or the socket's path.
+        server: String,
+        /// What each address said.
+        attempts: String,
+    },
+    /// The server refused the user.
+    #[error("could not log in to {server}")]
+    Authentication {
+        /// `user@host:port/database`.
+        server: String,
+        /// What the server, or our side of the exchange, said.
+        source: ServerError,
+    },
+    /// The encrypted connection could not be made.
+    #[error("could not make an encrypted connection to {server}: {problem}")]
+    Tls {
+        /// `host:port`.
+        server: String,
+        /// What failed.
+        problem: String,
+    },
+    /// An open connection broke.
+    #[error("the connection to {server} was lost: {problem}")]
+    Lost {
+        /// `user@host:port/database`.
+        server: String,
+        /// What the operating system said.
+        problem: String,
+    },
+    /// The server sent what the protocol does not allow here.
+    #[error("{server} answered out of protocol: {problem}")]
+    Protocol {
+        /// `user@host:port/database`.
+        server: String,
+        /// What was expected and what came.
+        problem: String,
+    },
+    /// A statement failed on the server.
+    #[error("{server} refused a statement")]
+    Server {
+        /// `user@host:port/database`.
+        server: String,
+        /// The server's own words.
+        source: ServerError,
+    },
+    /// The server is not one that pgstream works with.
+    #[error("{server} is {product}, which is not supported")]
+    Unsupported {
+        /// `user@host:port/database`.
+        server: String,
+        /// Product and version.
+        product: String,
+    },
+}
+
+impl ConnectionError {
+    /// The error that the server reported, if it was the server that ended this.
+    pub fn server_error(&self) -> Option<&ServerError> {
+        match self {
+            Self::Authentication { source, .. } | Self::Server { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The SQLSTATE, if the server reported one.
+    pub fn sqlstate(&self) -> Option<&str> {
+        self.server_error().map(|e| e.sqlstate.as_str())
+    }
+
+    pub(super) fn code(&self) -> ErrorCode {
+        match self {
+            Self::Parse { .. } => ErrorCode::ConnectionString,
+            Self::Unreachable { .. } => ErrorCode::ConnectionUnreachable,
+            Self::Authentication { .. } => ErrorCode::ConnectionAuthentication,
+            Self::Tls { .. } => ErrorCode::ConnectionTls,
+            Self::Lost { .. } => ErrorCode::ConnectionLost,
+            Self::Protocol { .. } => ErrorCode::ConnectionProtocol,
+            Self::Server { .. } => ErrorCode::ServerError,
+            Self::Unsupported { .. } => ErrorCode::ServerUnsupported,
+        }
+    }
+
+    pub(super) fn hint(&self) -> String {
+        match self {
+            Self::Parse { hint, .. } => hint.clone(),
+            Self::Unreachable { .. } => "Check the host and port, and that the server is running and reachable from here.".into(),
+            Self::Authentication { .. } => {
+                "Check the user and the password (URL, PGPASSWORD or ~/.pgpass) and the server's pg_hba.conf.".into()
+            }
+            Self::Tls { .. } => "Check sslmode, sslrootcert and the host name in the server's certificate.".into(),
+            Self::Lost { .. } => "Run the same command again. If it happens again, look into the server's log.".into(),
+            Self::Protocol { .. } => "Check that the address is a PostgreSQL server and not something in front of it.".into(),
+            Self::Server { source, .. } => source.hint.clone().unwrap_or_else(|| "The server's log has the statement.".into()),
+            Self::Unsupported { .. } => "pgstream works with PostgreSQL 13 to 18.".into(),
+        }
+    }
+
+    /// When the same call may work. Decided by SQLSTATE where there is one.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Unreachable { .. } | Self::Lost { .. } => Retry::Now,
+            Self::Server { source, .. } | Self::Authentication { source, .. } => Retry::from_sqlstate(&source.sqlstate),
+            Self::Parse { .. } | Self::Protocol { .. } | Self::Unsupported { .. } => Retry::Never,
+            Self::Tls { .. } => Retry::AfterOperator,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What can go wrong, said so that a tired operator knows what failed, where, and what to do next.
+//!
+//! Every area has an enum of its own; [`Error`] wraps them. An error has a stable [`code`](Error::code), a
+//! [`hint`](Error::hint) with the next step, and says by [`retry`](Error::retry) whether the same call may work later.
+//! No error holds a password or the value of a cell in what it prints.
+
+mod code;
+mod connection;
+mod server;
+
+pub use code::ErrorCode;
+pub use connection::ConnectionError;
+pub use server::ServerError;
+
+/// A result whose error is pgstream's own.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Whether the same call may work later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// The cause passes by itself: try again, with a pause.
+    Now,
+    /// Somebody has to change something first.
+    AfterOperator,
+    /// It will fail the same way each time.
+    Never,
+}
+
+impl Retry {
+    /// Decides by SQLSTATE. Source: PostgreSQL manual, appendix "PostgreSQL Error Codes".
+    pub fn from_sqlstate(sqlstate: &str) -> Self {
+        match sqlstate {
+            // Serialization failures, deadlocks, lost or refused connections, a server that starts or stops.
+            "40001" | "40P01" | "57P01" | "57P02" | "57P03" | "57P05" | "55P03" | "53300" => Self::Now,
+            s if s.starts_with("08") => Self::Now,
+            // Out of resources; wrong password; missing rights or roles; objects in use.
+            s if s.starts_with("53") || s.starts_with("28") || s.starts_with("58") => Self::AfterOperator,
+            "42501" | "55006" | "57014" => Self::AfterOperator,
+            _ => Self::Never,
+        }
+    }
+}
+
+/// Everything that can end a run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// See [`ConnectionError`].
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+}
+
+impl Error {
+    /// The stable word for this kind of failure.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Connection(e) => e.code(),
+        }
+    }
+
+    /// The next step, as a full sentence.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Connection(e) => e.hint(),
+        }
+    }
+
+    /// When the same call may work.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Connection(e) => e.retry(),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Export, import, back up and sync PostgreSQL databases natively over the wire protocol.
+
+pub mod connection;
+pub mod error;
+pub mod name;
+
+pub use error::{ConnectionError, Error, ErrorCode, Result, Retry, ServerError};
+pub use name::QualifiedName;
