@@ -4,10 +4,12 @@
 //! [`hint`](Error::hint) with the next step, and says by [`retry`](Error::retry) whether the same call may work later.
 //! No error holds a password or the value of a cell in what it prints.
 
+mod catalog;
 mod code;
 mod connection;
 mod server;
 
+pub use catalog::CatalogError;
 pub use code::ErrorCode;
 pub use connection::ConnectionError;
 pub use server::ServerError;
@@ -48,6 +50,9 @@ pub enum Error {
     /// See [`ConnectionError`].
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// See [`CatalogError`].
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
 }
 
 impl Error {
@@ -55,6 +60,7 @@ impl Error {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Connection(e) => e.code(),
+            Self::Catalog(e) => e.code(),
         }
     }
 
@@ -62,6 +68,7 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Self::Connection(e) => e.hint(),
+            Self::Catalog(e) => e.hint(),
         }
     }
 
@@ -69,6 +76,7 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Connection(e) => e.retry(),
+            Self::Catalog(e) => e.retry(),
         }
     }
 }

@@ -1,0 +1,13 @@
+-- Schemas that users made, and public.
+select n.oid                                                     as oid
+     , n.nspname                                                 as name
+     , pg_catalog.pg_get_userbyid(n.nspowner)                    as owner
+     , n.nspacl::text[]                                          as acl
+     , case when n.nspname = 'public'
+            then array[ n.nspowner::regrole || '=UC/' || n.nspowner::regrole, '=U/' || n.nspowner::regrole ]
+            else pg_catalog.acldefault('n', n.nspowner)::text[]
+       end                                                       as baseline
+  from pg_catalog.pg_namespace n
+ where n.nspname !~ '^pg_'
+   and n.nspname <> 'information_schema'
+ order by n.nspname

@@ -1,0 +1,22 @@
+//! What a database contains: every kind of object, read with a fixed number of queries and rendered as SQL.
+//!
+//! A *kind* ([`kind::ObjectKind`]) has its catalog queries in `.sql` files beside it and turns their rows into *objects*
+//! ([`Object`]), which render themselves. All kinds stand in one list, [`kinds::KINDS`]. The only I/O is in [`read`].
+//!
+//! This module does not order objects (see [`crate::ordering`]) and does not write them anywhere.
+
+pub(crate) mod kind;
+pub(crate) mod kinds;
+mod object;
+pub(crate) mod read;
+mod repair;
+mod role;
+mod section;
+pub(crate) mod version_tags;
+
+pub use kinds::kind_names;
+pub use object::{Address, DataSource, Object, ObjectHeader, ObjectId, Part, Privileges, SequenceData, TableData, class};
+pub use read::{Catalog, Database, read};
+pub use repair::Repairs;
+pub use role::Role;
+pub use section::Section;

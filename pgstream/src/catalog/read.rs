@@ -1,0 +1,154 @@
+//! Reads everything there is to know about the held objects: every kind's queries and `pg_depend`, all at once.
+//!
+//! This is the only I/O of the catalog. Every query is sent without waiting for the answer to the one before, so that a
+//! database costs one round trip here whatever it holds.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::future::try_join_all;
+use tokio_postgres::types::Type;
+
+use crate::connection::Connection;
+use crate::error::CatalogError;
+
+use super::kind::{CatalogQuery, Found, Rows, catalog_query};
+use super::kinds::KINDS;
+use super::object::{Object, ObjectId, class};
+use super::version_tags;
+
+const DEPEND: CatalogQuery = catalog_query!("depend.sql");
+const COMMENT: CatalogQuery = catalog_query!("comment.sql");
+const DATABASE: CatalogQuery = catalog_query!("database.sql");
+
+/// The queries that belong to no kind.
+pub(crate) const GENERAL: [CatalogQuery; 3] = [DEPEND, COMMENT, DATABASE];
+
+/// What a database contains, as seen in one snapshot.
+#[derive(Debug)]
+pub struct Catalog {
+    /// The database itself.
+    pub database: Database,
+    /// Every object of a known kind, members of extensions included.
+    pub objects: Vec<Box<dyn Object>>,
+    /// Pairs of (dependent, referenced): `pg_depend` and what the objects add to it.
+    pub dependencies: Vec<(ObjectId, ObjectId)>,
+    /// Objects that came with an extension, and which.
+    pub members: HashMap<ObjectId, ObjectId>,
+    /// Comments by object and column number (0: the object itself).
+    pub comments: HashMap<(ObjectId, i32), String>,
+}
+
+/// Facts of `pg_database`, and of the server that it is on.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Database {
+    /// `datname`.
+    pub name: String,
+    /// `oid`.
+    pub oid: u32,
+    /// The owner's name.
+    pub owner: String,
+    /// The encoding's name.
+    pub encoding: String,
+    /// `datcollate`.
+    pub collation: String,
+    /// `datctype`.
+    pub character_type: String,
+    /// `c` libc, `i` ICU, `b` builtin.
+    pub locale_provider: char,
+    /// The tablespace's name.
+    pub tablespace: String,
+    /// `server_version`, as in `15.18 (Debian …)`.
+    pub server_version: String,
+    /// The major version.
+    pub major: u32,
+    /// Whether the server is a standby.
+    pub is_in_recovery: bool,
+    /// `pg_database_size` in bytes.
+    pub bytes: u64,
+}
+
+/// Reads the catalog in the transaction that `connection` is in; `relations` are the oids of what is held.
+///
+/// # Errors
+/// [`CatalogError::Connection`] when a query fails, [`CatalogError::Decode`] when its answer is not what we know.
+pub async fn read(connection: &Connection, relations: &[u32]) -> Result<Catalog, CatalogError> {
+    let queries: Vec<CatalogQuery> = GENERAL.into_iter().chain(KINDS.iter().flat_map(|k| k.queries()).copied()).collect();
+    let mut results = try_join_all(queries.iter().map(|query| fetch(connection, *query, relations))).await?.into_iter();
+    let mut next = || results.next().expect("there is one result per query");
+
+    let depend = next();
+    let comments = decode_comments(&next())?;
+    let database = decode_database(&next())?;
+    let mut found = Found::default();
+    for kind in KINDS {
+        let rows: Vec<Rows> = kind.queries().iter().map(|_| next()).collect();
+        kind.decode(&rows, &mut found)?;
+    }
+    let (dependencies, members) = gather_dependencies(&depend, &found)?;
+    Ok(Catalog { database, objects: found.objects, dependencies, members, comments })
+}
+
+async fn fetch(connection: &Connection, query: CatalogQuery, relations: &[u32]) -> Result<Rows, CatalogError> {
+    let sql = version_tags::for_version(query.sql, connection.major());
+    let rows = match query.takes_relations() {
+        true => connection.query(&sql, &[(&relations, Type::OID_ARRAY)]).await?,
+        false => connection.query(&sql, &[]).await?,
+    };
+    Ok(Rows { query: query.name, rows })
+}
+
+fn decode_comments(rows: &Rows) -> Result<HashMap<(ObjectId, i32), String>, CatalogError> {
+    rows.iter()
+        .map(|row| {
+            let id = ObjectId::new(row.get("class")?, row.get("oid")?);
+            Ok(((id, row.get("column_number")?), row.get("comment")?))
+        })
+        .collect()
+}
+
+fn decode_database(rows: &Rows) -> Result<Database, CatalogError> {
+    let row = rows.iter().next().ok_or(CatalogError::Decode {
+        query: rows.query,
+        column: "name",
+        problem: "the current database is not in pg_database".into(),
+    })?;
+    Ok(Database {
+        name: row.get("name")?,
+        oid: row.get("oid")?,
+        owner: row.get("owner")?,
+        encoding: row.get("encoding")?,
+        collation: row.get("collation")?,
+        character_type: row.get("character_type")?,
+        locale_provider: row.char("locale_provider")?,
+        tablespace: row.get("tablespace")?,
+        server_version: row.get("server_version")?,
+        major: row.get::<i32>("server_version_number")?.unsigned_abs() / 10_000,
+        is_in_recovery: row.get("is_in_recovery")?,
+        bytes: row.get::<i64>("bytes")?.unsigned_abs(),
+    })
+}
+
+type Dependencies = Vec<(ObjectId, ObjectId)>;
+
+/// `pg_depend` in one list with what the objects know, and the members of extensions.
+fn gather_dependencies(depend: &Rows, found: &Found) -> Result<(Dependencies, HashMap<ObjectId, ObjectId>), CatalogError> {
+    let aliases: HashSet<(ObjectId, ObjectId)> = found.aliases.iter().copied().collect();
+    let mut members = HashMap::new();
+    let mut dependencies = Vec::with_capacity(depend.rows.len());
+    for row in depend.iter() {
+        let dependent = ObjectId::new(row.get("class")?, row.get("oid")?);
+        let referenced = ObjectId::new(row.get("referenced_class")?, row.get("referenced_oid")?);
+        if row.char("deptype")? == 'e' && referenced.class == class::PG_EXTENSION {
+            members.insert(dependent, referenced);
+        }
+        // A composite type's columns hang on its relation, which itself hangs on the type: turned round, so that the type waits.
+        match aliases.contains(&(dependent, referenced)) {
+            true => dependencies.push((referenced, dependent)),
+            false => dependencies.push((dependent, referenced)),
+        }
+    }
+    dependencies.extend(found.dependencies.iter().copied());
+    dependencies.extend(found.objects.iter().flat_map(|object| object.dependencies()));
+    Ok((dependencies, members))
+}

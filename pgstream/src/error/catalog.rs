@@ -1,0 +1,115 @@
+//! What can go wrong while a database is being described.
+
+use super::{ConnectionError, ErrorCode, Retry};
+
+/// The contents of a database could not be read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// The connection failed, or the server refused a catalog query.
+    #[error("could not read the catalog")]
+    Connection(#[from] ConnectionError),
+    /// A row of a catalog query is not what we expect.
+    #[error("cannot read column {column} of the catalog query {query}: {problem}")]
+    Decode {
+        /// The query's file.
+        query: &'static str,
+        /// The column.
+        column: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The database holds what pgstream does not carry yet.
+    #[error("cannot carry {count} objects of this database: {examples}")]
+    Unsupported {
+        /// How many there are.
+        count: usize,
+        /// Each kind with some names.
+        examples: String,
+    },
+    /// Tables were changed again and again between being listed and being locked.
+    #[error("could not lock the tables: {relation} was changed meanwhile, {attempts} times in a row")]
+    Unstable {
+        /// One of them.
+        relation: String,
+        /// How often the list was read.
+        attempts: u32,
+    },
+    /// A lock could not be had in time.
+    #[error("could not lock {relations} in time: {blockers}")]
+    LockTimeout {
+        /// The relations that were asked for.
+        relations: String,
+        /// Who holds the conflicting lock.
+        blockers: String,
+    },
+    /// Both connections that held the snapshot are gone.
+    #[error("the snapshot was lost: both connections that held it ended")]
+    SnapshotLost {
+        /// What ended the last one.
+        source: ConnectionError,
+    },
+    /// An option that names objects names none.
+    #[error("no matching {what} were found for {pattern}")]
+    FilterMatchesNothing {
+        /// `tables`, `schemas` …
+        what: &'static str,
+        /// The pattern as given.
+        pattern: String,
+    },
+    /// A pattern cannot be understood.
+    #[error("cannot understand the pattern {pattern}: {problem}")]
+    Pattern {
+        /// The pattern as given.
+        pattern: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl CatalogError {
+    pub(super) fn code(&self) -> ErrorCode {
+        match self {
+            Self::Connection(e) => e.code(),
+            Self::Decode { .. } => ErrorCode::CatalogDecode,
+            Self::Unsupported { .. } => ErrorCode::CatalogUnsupportedObject,
+            Self::Unstable { .. } => ErrorCode::CatalogUnstable,
+            Self::LockTimeout { .. } => ErrorCode::LockTimeout,
+            Self::SnapshotLost { .. } => ErrorCode::SnapshotLost,
+            Self::FilterMatchesNothing { .. } => ErrorCode::FilterMatchesNothing,
+            Self::Pattern { .. } => ErrorCode::OptionInvalid,
+        }
+    }
+
+    pub(super) fn hint(&self) -> String {
+        match self {
+            Self::Connection(e) => e.hint(),
+            Self::Decode { .. } => {
+                "This is a defect of pgstream, or a server that it does not know. Please report it with the server's version."
+                    .into()
+            }
+            Self::Unsupported { .. } => {
+                "Leave them out with --skip-unsupported, which names each in the report, or filter them away.".into()
+            }
+            Self::Unstable { .. } => "Run again when no tables are being created, dropped or rewritten.".into(),
+            Self::LockTimeout { .. } => "Wait for the blocking session to end, or give more time with --lock-timeout.".into(),
+            Self::SnapshotLost { .. } => "Run the same command again. The server's log says why it ended the connections.".into(),
+            Self::FilterMatchesNothing { .. } => {
+                "Check the spelling; patterns follow psql's rules, and names in upper case need double quotes.".into()
+            }
+            Self::Pattern { .. } => {
+                "Patterns follow psql's rules: * and ? are wildcards, double quotes keep a name as it is.".into()
+            }
+        }
+    }
+
+    /// When the same call may work.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Connection(e) => e.retry(),
+            Self::Unstable { .. } | Self::LockTimeout { .. } | Self::SnapshotLost { .. } => Retry::Now,
+            Self::Decode { .. } | Self::FilterMatchesNothing { .. } | Self::Pattern { .. } => Retry::Never,
+            Self::Unsupported { .. } => Retry::AfterOperator,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! From a live database to an archive.
+
+pub mod plan;

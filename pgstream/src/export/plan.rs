@@ -1,0 +1,183 @@
+//! From what a database contains to a table of contents. Pure.
+
+use std::collections::HashMap;
+
+use crate::archive::{CopyTarget, DumpId, EntryData, Pass, Toc, TocEntry};
+use crate::catalog::{Catalog, DataSource, Object, ObjectHeader, ObjectId, Repairs, Role, TableData};
+use crate::ddl::{self, Ddl};
+
+/// Renders the objects of `order`, each followed by its comments and privileges, and numbers the entries.
+///
+/// `order` is what [`crate::ordering`] made of the catalog, less what is not wanted.
+pub fn table_of_contents(catalog: &Catalog, order: &[ObjectId], repairs: &Repairs) -> Toc {
+    let objects: HashMap<ObjectId, &dyn Object> = catalog.objects.iter().map(|o| (o.header().id, o.as_ref())).collect();
+    let mut builder = Builder { catalog, repairs, entries: Vec::new(), by_object: HashMap::new() };
+    for id in order {
+        if let Some(object) = objects.get(id) {
+            builder.add_object(*object);
+        }
+    }
+    builder.finish()
+}
+
+struct Builder<'a> {
+    catalog: &'a Catalog,
+    repairs: &'a Repairs,
+    entries: Vec<TocEntry>,
+    by_object: HashMap<ObjectId, DumpId>,
+}
+
+impl Builder<'_> {
+    fn add_object(&mut self, object: &dyn Object) {
+        let header = object.header();
+        let definition = object.is_entry(self.repairs).then(|| self.add_definition(object));
+        self.add_comments(header, definition);
+        self.add_privileges(header, definition);
+    }
+
+    fn add_definition(&mut self, object: &dyn Object) -> DumpId {
+        let header = object.header();
+        let (mut create, mut drop) = (Ddl::new(), Ddl::new());
+        object.render_create(&mut create, self.repairs);
+        object.render_drop(&mut drop, self.repairs);
+        let mut entry = self.entry(header, header.desc, header.tag.clone());
+        if self.repairs.postponed.contains(&header.id) {
+            entry.section = crate::catalog::Section::PostData;
+        }
+        entry.pass = if matches!(header.role, Role::Refresh) { Pass::Last } else { Pass::Main };
+        entry.create = create.into_string();
+        entry.drop = drop.into_string();
+        entry.set_owner = render_owner(header, !entry.drop.is_empty());
+        entry.data = object.data().map(entry_data);
+        let id = entry.id;
+        self.by_object.insert(header.id, id);
+        self.entries.push(entry);
+        id
+    }
+
+    fn entry(&self, header: &ObjectHeader, desc: &'static str, tag: String) -> TocEntry {
+        let number = u32::try_from(self.entries.len() + 1).expect("an archive has fewer than 2^32 entries");
+        TocEntry {
+            id: DumpId(number),
+            object: header.id,
+            desc,
+            tag,
+            schema: header.schema.clone(),
+            owner: header.owner.clone(),
+            section: header.section,
+            pass: Pass::Main,
+            create: String::new(),
+            drop: String::new(),
+            set_owner: String::new(),
+            tablespace: header.tablespace.clone(),
+            access_method: header.access_method.clone(),
+            dependencies: Vec::new(),
+            data: None,
+        }
+    }
+
+    fn add_comments(&mut self, header: &ObjectHeader, definition: Option<DumpId>) {
+        let Some(address) = &header.address else { return };
+        if let Some(comment) = self.catalog.comments.get(&(header.id, 0)) {
+            let mut sql = Ddl::new();
+            sql.sql("COMMENT ON ").sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" IS ").literal(comment).end();
+            self.add_attached(header, definition, "COMMENT", format!("{} {}", address.keyword, header.tag), sql);
+        }
+        for (number, column) in (1..).zip(&header.columns) {
+            let Some(comment) = self.catalog.comments.get(&(header.id, number)) else { continue };
+            let mut sql = Ddl::new();
+            sql.sql("COMMENT ON COLUMN ").deparsed(&address.sql).sql(".").ident(column).sql(" IS ").literal(comment).end();
+            self.add_attached(header, definition, "COMMENT", format!("COLUMN {}.{column}", header.tag), sql);
+        }
+    }
+
+    fn add_privileges(&mut self, header: &ObjectHeader, definition: Option<DumpId>) {
+        let (Some(address), Some(owner)) = (&header.address, &header.owner) else { return };
+        let mut sql = Ddl::new();
+        if let Some(privileges) = &header.privileges {
+            ddl::render_privileges(&mut sql, address.grant_keyword, &address.sql, None, owner, privileges_of(privileges));
+        }
+        if !sql.is_empty() {
+            self.add_attached(header, definition, "ACL", format!("{} {}", address.grant_keyword, header.tag), sql);
+        }
+        for (column, privileges) in &header.column_privileges {
+            let mut sql = Ddl::new();
+            let privileges = privileges_of(privileges);
+            ddl::render_privileges(&mut sql, address.grant_keyword, &address.sql, Some(column), owner, privileges);
+            if !sql.is_empty() {
+                self.add_attached(header, definition, "ACL", format!("COLUMN {}.{column}", header.tag), sql);
+            }
+        }
+    }
+
+    fn add_attached(&mut self, header: &ObjectHeader, to: Option<DumpId>, desc: &'static str, tag: String, sql: Ddl) {
+        let mut entry = self.entry(header, desc, tag);
+        entry.tablespace = None;
+        entry.access_method = None;
+        entry.pass = if desc == "ACL" { Pass::Privileges } else { Pass::Main };
+        entry.create = sql.into_string();
+        entry.dependencies.extend(to);
+        self.entries.push(entry);
+    }
+
+    /// Fills in the dependencies: those of each object that are entries, through ids that are not.
+    fn finish(mut self) -> Toc {
+        let mut edges: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
+        for (dependent, referenced) in &self.catalog.dependencies {
+            edges.entry(*dependent).or_default().push(*referenced);
+        }
+        for entry in &mut self.entries {
+            if self.by_object.get(&entry.object) == Some(&entry.id) {
+                entry.dependencies = reach_entries(entry.object, &edges, &self.by_object);
+            }
+        }
+        Toc { entries: self.entries }
+    }
+}
+
+/// The entries that `from` depends on, directly or through ids that are no entries.
+fn reach_entries(from: ObjectId, edges: &HashMap<ObjectId, Vec<ObjectId>>, entries: &HashMap<ObjectId, DumpId>) -> Vec<DumpId> {
+    let mut seen = std::collections::HashSet::from([from]);
+    let mut open = vec![from];
+    let mut reached = Vec::new();
+    while let Some(id) = open.pop() {
+        for next in edges.get(&id).into_iter().flatten() {
+            if !seen.insert(*next) {
+                continue;
+            }
+            match entries.get(next) {
+                Some(entry) => reached.push(*entry),
+                None => open.push(*next),
+            }
+        }
+    }
+    reached.sort_unstable();
+    reached
+}
+
+fn privileges_of(privileges: &crate::catalog::Privileges) -> ddl::Acl<'_> {
+    ddl::Acl { actual: privileges.actual.as_deref(), baseline: &privileges.baseline }
+}
+
+fn render_owner(header: &ObjectHeader, has_drop: bool) -> String {
+    let (Some(address), Some(owner), true) = (&header.address, &header.owner, has_drop) else { return String::new() };
+    let mut sql = Ddl::new();
+    sql.sql("ALTER ").sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" OWNER TO ").ident(owner).end();
+    sql.into_string()
+}
+
+fn entry_data(data: DataSource) -> EntryData {
+    match data {
+        DataSource::Table(source) => EntryData::Table { target: copy_target(&source), source },
+        DataSource::Sequence(sequence) => EntryData::Sequence(sequence),
+        DataSource::LargeObject(oid) => EntryData::LargeObject(oid),
+    }
+}
+
+fn copy_target(source: &TableData) -> CopyTarget {
+    CopyTarget {
+        table: source.load_through.clone().unwrap_or_else(|| source.name.clone()),
+        columns: source.columns.clone(),
+        is_through_root: source.load_through.is_some(),
+    }
+}
