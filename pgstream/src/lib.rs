@@ -7,6 +7,8 @@ pub mod ddl;
 pub mod error;
 pub mod export;
 pub mod name;
+pub mod progress;
 
 pub use error::{ConnectionError, Error, ErrorCode, Result, Retry, ServerError};
 pub use name::QualifiedName;
+pub use progress::{Event, EventType, Observer, Phase, Run};
