@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::tls;
 use crate::error::{ConnectionError, ServerError};
 
 /// One attempt's end.
@@ -33,6 +34,7 @@ impl Failure {
         }
         if let Some(io) = std::error::Error::source(e).and_then(|s| s.downcast_ref::<io::Error>()) {
             return match io.kind() {
+                _ if tls::is_tls_error(io) => Self::Tls(io.to_string(), true),
                 io::ErrorKind::PermissionDenied => Self::Login(io.to_string()),
                 io::ErrorKind::InvalidData => Self::Protocol(io.to_string()),
                 kind => Self::Unreachable(io::Error::new(kind, io.to_string())),

@@ -166,7 +166,7 @@ async fn try_way(
         Way::TlsIfOffered | Way::Tls => Some(tls::plan(&config.tls, endpoint)?),
     };
     let transport = match open_transport(address, plan.as_ref(), &config.socket).await {
-        // The server has no TLS, and said so on a connection that it now closes or leaves open for us.
+        // The server has no TLS and said so.
         Err(Failure::Tls(_, false)) if way == Way::TlsIfOffered => open_transport(address, None, &config.socket).await?,
         other => other?,
     };

@@ -19,8 +19,8 @@ use std::time::Duration;
 pub use endpoint::{Endpoint, HostKind};
 pub(crate) use secret::Secret;
 pub(crate) use values::{
-    AuthRules, CertificateMode, ChannelBinding, SessionKind, SocketOptions, SslMode, SslNegotiation, TargetSession, TlsSettings,
-    TlsVersion,
+    AuthRules, CertificateMode, ChannelBinding, Roots, SessionKind, SocketOptions, SslMode, SslNegotiation, TargetSession,
+    TlsSettings, TlsVersion,
 };
 
 use self::settings::Settings;
