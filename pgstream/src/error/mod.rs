@@ -6,10 +6,12 @@
 
 mod code;
 mod connection;
+mod data;
 mod server;
 
 pub use code::ErrorCode;
 pub use connection::ConnectionError;
+pub use data::DataError;
 pub use server::ServerError;
 
 /// A result whose error is pgstream's own.
@@ -48,6 +50,9 @@ pub enum Error {
     /// See [`ConnectionError`].
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// See [`DataError`].
+    #[error(transparent)]
+    Data(#[from] DataError),
 }
 
 impl Error {
@@ -55,6 +60,7 @@ impl Error {
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Connection(e) => e.code(),
+            Self::Data(e) => e.code(),
         }
     }
 
@@ -62,6 +68,7 @@ impl Error {
     pub fn hint(&self) -> String {
         match self {
             Self::Connection(e) => e.hint(),
+            Self::Data(e) => e.hint(),
         }
     }
 
@@ -69,6 +76,7 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Connection(e) => e.retry(),
+            Self::Data(e) => e.retry(),
         }
     }
 }
