@@ -323,3 +323,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         self.break_with(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -175,3 +175,91 @@ impl Scanner {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn copy_data(row: &[u8]) -> Vec<u8> {
+        [&copy_data_header(row.len())[..], row].concat()
+    }
+
+    /// Feeds `wire` in chunks of the given sizes, over and over, and gives the rows put together again.
+    fn read_in_chunks(wire: &[u8], sizes: &[usize]) -> Result<Vec<Vec<u8>>, String> {
+        let (mut input, mut scanner, mut rows) = (BytesMut::new(), Scanner::default(), vec![Vec::new()]);
+        let (mut rest, mut sizes) = (wire, sizes.iter().cycle());
+        loop {
+            match scanner.scan(&mut input)? {
+                Scanned::Frames(frames) => frames.pieces().for_each(|piece| add(&mut rows, piece)),
+                Scanned::Other => return Ok(rows),
+                Scanned::More if rest.is_empty() => return Ok(rows),
+                Scanned::More => {
+                    let (now, later) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
+                    input.extend_from_slice(now);
+                    rest = later;
+                }
+            }
+        }
+    }
+
+    fn add(rows: &mut Vec<Vec<u8>>, piece: Piece<'_>) {
+        let row = rows.last_mut().unwrap();
+        assert_eq!(piece.starts_row, row.is_empty(), "a row starts where the one before ended");
+        row.extend(piece.bytes);
+        if piece.ends_row {
+            rows.push(Vec::new());
+        }
+    }
+
+    fn wire_of(rows: &[Vec<u8>]) -> Vec<u8> {
+        let mut wire: Vec<u8> = rows.iter().flat_map(|row| copy_data(row)).collect();
+        wire.extend(b"c\0\0\0\x04");
+        wire
+    }
+
+    #[test]
+    fn every_split_of_a_small_stream_gives_the_same_rows() {
+        let rows: Vec<Vec<u8>> = vec![b"a\n".to_vec(), b"\n".to_vec(), b"bcd\n".to_vec()];
+        let wire = wire_of(&rows);
+        let expected = [rows, vec![Vec::new()]].concat();
+        for first in 1..wire.len() {
+            assert_eq!(read_in_chunks(&wire, &[first, wire.len()]).unwrap(), expected, "split at {first}");
+        }
+    }
+
+    #[test]
+    fn a_row_above_the_buffer_passes_in_bounded_pieces() {
+        let row = vec![b'x'; 5 * READ_BUFFER];
+        let (mut input, mut scanner, mut seen) = (BytesMut::new(), Scanner::default(), 0);
+        for chunk in wire_of(std::slice::from_ref(&row)).chunks(8 * 1024) {
+            input.extend_from_slice(chunk);
+            while let Scanned::Frames(frames) = scanner.scan(&mut input).unwrap() {
+                assert!(frames.as_bytes().len() <= COALESCE + 8 * 1024, "{frames:?}");
+                seen += frames.pieces().map(|piece| piece.bytes.len()).sum::<usize>();
+            }
+        }
+        assert_eq!(seen, row.len());
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_rows(
+            lengths in prop::collection::vec(prop_oneof![8 => 1..200usize, 1 => 50_000..700_000usize], 0..12),
+            sizes in prop::collection::vec(prop_oneof![1..64usize, 1000..300_000usize], 1..6),
+        ) {
+            let mut rows: Vec<Vec<u8>> = lengths.iter().enumerate().map(|(i, &n)| vec![b'a' + i as u8; n]).collect();
+            let read = read_in_chunks(&wire_of(&rows), &sizes).unwrap();
+            rows.push(Vec::new());
+            prop_assert!(read == rows, "lengths {lengths:?}, sizes {sizes:?}");
+        }
+
+        #[test]
+        fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400), sizes in prop::collection::vec(1..64usize, 1..4)) {
+            let _ = read_in_chunks(&bytes, &sizes);
+            // The same behind a type byte that leads further in.
+            let _ = read_in_chunks(&[b"d\0", bytes.as_slice()].concat(), &sizes);
+        }
+    }
+}
