@@ -3,12 +3,13 @@
 pub mod archive;
 pub mod catalog;
 pub mod connection;
+mod data;
 pub mod ddl;
 pub mod error;
 pub mod export;
 pub mod name;
 pub mod progress;
 
-pub use error::{ConnectionError, Error, ErrorCode, Result, Retry, ServerError};
+pub use error::{ConnectionError, DataError, Error, ErrorCode, Result, Retry, ServerError};
 pub use name::QualifiedName;
 pub use progress::{Event, EventType, Observer, Phase, Run};

@@ -13,18 +13,11 @@ mod failure;
 mod loan;
 mod login;
 mod notice;
-// Sessions for COPY are built on it.
-#[allow(dead_code)]
 mod raw;
 mod server_version;
 mod session;
 mod tls;
 mod transport;
-
-#[allow(unused_imports)]
-pub(crate) use raw::{RawSession, open_raw};
-#[allow(unused_imports)]
-pub(crate) use transport::Transport;
 
 pub use cancel::Canceller;
 pub use config::{ConnectionConfig, Endpoint, HostKind};
@@ -32,3 +25,8 @@ pub use environment::Environment;
 pub use notice::ServerNotice;
 pub use server_version::ServerVersion;
 pub use session::Connection;
+mod copy_session;
+mod wire;
+
+pub(crate) use copy_session::{CopyIn, CopyOut, CopySession};
+pub(crate) use wire::{Frames, Piece};

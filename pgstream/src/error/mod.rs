@@ -7,11 +7,13 @@
 mod catalog;
 mod code;
 mod connection;
+mod data;
 mod server;
 
 pub use catalog::CatalogError;
 pub use code::ErrorCode;
 pub use connection::ConnectionError;
+pub use data::DataError;
 pub use server::ServerError;
 
 /// A result whose error is pgstream's own.
@@ -53,6 +55,9 @@ pub enum Error {
     /// See [`CatalogError`].
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// See [`DataError`].
+    #[error(transparent)]
+    Data(#[from] DataError),
 }
 
 impl Error {
@@ -61,6 +66,7 @@ impl Error {
         match self {
             Self::Connection(e) => e.code(),
             Self::Catalog(e) => e.code(),
+            Self::Data(e) => e.code(),
         }
     }
 
@@ -69,6 +75,7 @@ impl Error {
         match self {
             Self::Connection(e) => e.hint(),
             Self::Catalog(e) => e.hint(),
+            Self::Data(e) => e.hint(),
         }
     }
 
@@ -77,6 +84,7 @@ impl Error {
         match self {
             Self::Connection(e) => e.retry(),
             Self::Catalog(e) => e.retry(),
+            Self::Data(e) => e.retry(),
         }
     }
 }
