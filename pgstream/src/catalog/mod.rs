@@ -5,6 +5,7 @@
 //!
 //! This module does not order objects (see [`crate::ordering`]) and does not write them anywhere.
 
+mod filter;
 pub(crate) mod kind;
 pub(crate) mod kinds;
 mod object;
@@ -12,11 +13,15 @@ pub(crate) mod read;
 mod repair;
 mod role;
 mod section;
+mod snapshot;
 pub(crate) mod version_tags;
 
+pub use filter::{Filter, RelationRow, Selection};
 pub use kinds::kind_names;
 pub use object::{Address, DataSource, Object, ObjectHeader, ObjectId, Part, Privileges, SequenceData, TableData, class};
 pub use read::{Catalog, Database, read};
 pub use repair::Repairs;
 pub use role::Role;
 pub use section::Section;
+pub(crate) use snapshot::Reader;
+pub use snapshot::{Snapshot, SnapshotOptions};

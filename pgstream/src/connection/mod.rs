@@ -13,6 +13,7 @@ mod failure;
 mod loan;
 mod login;
 mod notice;
+mod pinned;
 mod raw;
 mod server_version;
 mod session;
@@ -29,4 +30,5 @@ mod copy_session;
 mod wire;
 
 pub(crate) use copy_session::{CopyIn, CopyOut, CopySession};
+pub(crate) use pinned::{COUNT_LIMITS, pin_settings};
 pub(crate) use wire::{Frames, Piece};
