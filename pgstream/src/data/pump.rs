@@ -82,3 +82,81 @@ where
         next = out.next() => next.map_err(|source| DataError::CopyOut { bytes, source }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::connection::WireSession;
+    use crate::data::RowHasher;
+
+    const COPY_OUT: &[u8] = b"H\0\0\0\x07\0\0\0";
+    const COPY_IN: &[u8] = b"G\0\0\0\x07\0\0\0";
+    const ROWS: &[u8] = b"d\0\0\0\x06a\nd\0\0\0\x07bc\n";
+    const END: &[u8] = b"c\0\0\0\x04C\0\0\0\x0bCOPY 2\0Z\0\0\0\x05I";
+    const FATAL: &[u8] = b"E\0\0\0\x13VFATAL\0C57P01\0\0";
+
+    /// A session to which a server has said this so far, and the server's end.
+    async fn session(said: &[&[u8]]) -> (WireSession<DuplexStream>, DuplexStream) {
+        let (ours, mut theirs) = duplex(1 << 16);
+        theirs.write_all(&said.concat()).await.unwrap();
+        (WireSession::new(ours, "server".to_owned(), HashMap::new()), theirs)
+    }
+
+    #[tokio::test]
+    async fn all_rows_arrive_as_they_left() {
+        let (mut source, _from) = session(&[COPY_OUT, ROWS, END]).await;
+        let (mut target, mut to) = session(&[COPY_IN]).await;
+        let mut out = source.copy_out("copy a to stdout").await.unwrap();
+        let mut into = target.copy_in("copy b from stdin").await.unwrap();
+        let (mut hasher, mut seen) = (RowHasher::new(), Vec::new());
+        let cancel = CancellationToken::new();
+        let per_piece = |piece: Piece<'_>| hasher.piece(piece.bytes, piece.ends_row);
+        let moved = pump(&mut out, &mut into, &cancel, per_piece, |moved| seen.push(moved)).await.unwrap();
+        assert_eq!((moved, seen), (Moved { bytes: 5, rows: 2 }, vec![moved]));
+        assert_eq!((hasher.content().rows(), hasher.content().bytes()), (2, 3));
+        to.write_all(&END[5..]).await.unwrap();
+        assert_eq!(into.finish().await.unwrap(), 2);
+        target.close().await;
+        let mut written = Vec::new();
+        to.read_to_end(&mut written).await.unwrap();
+        let expected = [b"Q\0\0\0\x16copy b from stdin\0", ROWS, b"c\0\0\0\x04X\0\0\0\x04"].concat();
+        assert_eq!(written, expected);
+    }
+
+    #[tokio::test]
+    async fn a_target_that_fails_ends_the_wait_for_a_silent_source() {
+        let (mut source, _from) = session(&[COPY_OUT, ROWS]).await;
+        let (mut target, _to) = session(&[COPY_IN, FATAL]).await;
+        let mut out = source.copy_out("copy a to stdout").await.unwrap();
+        let mut into = target.copy_in("copy b from stdin").await.unwrap();
+        let error = pump(&mut out, &mut into, &CancellationToken::new(), |_| {}, |_| {}).await.unwrap_err();
+        assert!(matches!(&error, DataError::CopyIn { source, .. } if source.sqlstate() == Some("57P01")), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_source_that_fails_is_told_from_a_target_that_does() {
+        let (mut source, _from) = session(&[COPY_OUT, ROWS, FATAL]).await;
+        let (mut target, _to) = session(&[COPY_IN]).await;
+        let mut out = source.copy_out("copy a to stdout").await.unwrap();
+        let mut into = target.copy_in("copy b from stdin").await.unwrap();
+        let error = pump(&mut out, &mut into, &CancellationToken::new(), |_| {}, |_| {}).await.unwrap_err();
+        assert!(matches!(error, DataError::CopyOut { bytes: 5, .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_cancel_wins_over_rows_that_are_there() {
+        let (mut source, _from) = session(&[COPY_OUT, ROWS, END]).await;
+        let (mut target, _to) = session(&[COPY_IN]).await;
+        let mut out = source.copy_out("copy a to stdout").await.unwrap();
+        let mut into = target.copy_in("copy b from stdin").await.unwrap();
+        let cancel = CancellationToken::new();
+        cancel.cancel();
+        let error = pump(&mut out, &mut into, &cancel, |_| {}, |_| {}).await.unwrap_err();
+        assert!(matches!(error, DataError::Cancelled), "{error:?}");
+        assert!(out.drain().await.unwrap().is_none());
+    }
+}
