@@ -118,12 +118,17 @@ mod tests {
         let moved = pump(&mut out, &mut into, &cancel, per_piece, |moved| seen.push(moved)).await.unwrap();
         assert_eq!((moved, seen), (Moved { bytes: 5, rows: 2 }, vec![moved]));
         assert_eq!((hasher.content().rows(), hasher.content().bytes()), (2, 3));
-        to.write_all(&END[5..]).await.unwrap();
-        assert_eq!(into.finish().await.unwrap(), 2);
-        target.close().await;
-        let mut written = Vec::new();
-        to.read_to_end(&mut written).await.unwrap();
-        let expected = [b"Q\0\0\0\x16copy b from stdin\0", ROWS, b"c\0\0\0\x04X\0\0\0\x04"].concat();
+        let serve = async {
+            let mut written = Vec::new();
+            while !written.ends_with(&END[..5]) {
+                to.read_buf(&mut written).await.unwrap();
+            }
+            to.write_all(&END[5..]).await.unwrap();
+            written
+        };
+        let (finished, written) = tokio::join!(into.finish(), serve);
+        assert_eq!(finished.unwrap(), 2);
+        let expected = [b"Q\0\0\0\x16copy b from stdin\0", ROWS, b"c\0\0\0\x04"].concat();
         assert_eq!(written, expected);
     }
 

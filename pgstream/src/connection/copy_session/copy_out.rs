@@ -72,7 +72,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> CopyOut<'a, S> {
             match self.next().await {
                 Ok(Some(_)) => {}
                 Ok(None) => return Ok(None),
-                Err(ConnectionError::Server { source, .. }) if !self.session.is_broken() => return Ok(Some(source)),
+                Err(ConnectionError::Server { source, .. }) if !self.session.is_broken() => return Ok(Some(*source)),
                 Err(e) => return Err(e),
             }
         }

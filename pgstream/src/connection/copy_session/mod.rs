@@ -8,6 +8,7 @@
 
 mod copy_in;
 mod copy_out;
+mod open;
 mod status;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use copy_in::CopyIn;
 pub use copy_out::CopyOut;
+pub use open::{CopySession, CopyStream};
 pub use status::TransactionStatus;
 
 use super::wire::{Answer, Channel, Message, Scanner, StatementResult, Step, Turn, frontend_message, take_message};
@@ -229,7 +231,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         let answer = std::mem::take(&mut self.answer);
         match (answer.surprise, answer.error) {
             (Some(surprise), _) => Err(self.protocol(&surprise)),
-            (None, Some(source)) => Err(ConnectionError::Server { server: self.server.clone(), source }),
+            (None, Some(source)) => Err(ConnectionError::Server { server: self.server.clone(), source: source.into() }),
             (None, None) => Ok(answer.results),
         }
     }
@@ -266,7 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
             b'N' | b'A' => {}
             b'S' => self.parameters.extend(message.parameter()),
             b'E' => {
-                let source = message.server_error();
+                let source = Box::new(message.server_error());
                 if matches!(source.severity.as_str(), "FATAL" | "PANIC") || self.unanswered == 0 {
                     // The server closes the stream behind this one.
                     return Err(self.break_with(ConnectionError::Server { server: self.server.clone(), source }));
@@ -317,7 +319,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         let server = self.server.clone();
         // An error that was read before the stream ended tells more than the end itself.
         let error = match self.answer.error.take() {
-            Some(source) => ConnectionError::Server { server, source },
+            Some(source) => ConnectionError::Server { server, source: source.into() },
             None => ConnectionError::Lost { server, problem },
         };
         self.break_with(error)
