@@ -75,6 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
     /// Runs one or more statements in one message and waits for all results.
     ///
     /// Several statements without BEGIN are one transaction. If one fails, the results of those before it are dropped.
+    /// Answers that nobody has received are read first; an error among them is returned instead, and `sql` is not run.
     pub async fn simple(&mut self, sql: &str) -> Result<Vec<StatementResult>, ConnectionError> {
         self.usable()?;
         self.drain().await?;
