@@ -9,7 +9,9 @@ pub mod error;
 pub mod export;
 pub mod name;
 pub mod progress;
+pub mod report;
 
 pub use error::{ConnectionError, DataError, Error, ErrorCode, Result, Retry, ServerError};
 pub use name::QualifiedName;
 pub use progress::{Event, EventType, Observer, Phase, Run};
+pub use report::{Failure, Proven, TargetState, Verify};

@@ -8,6 +8,7 @@
 
 mod cancel;
 mod config;
+mod copy_session;
 mod environment;
 mod failure;
 mod loan;
@@ -19,16 +20,14 @@ mod server_version;
 mod session;
 mod tls;
 mod transport;
+mod wire;
 
 pub use cancel::Canceller;
 pub use config::{ConnectionConfig, Endpoint, HostKind};
+pub use copy_session::{CopyIn, CopyOut, CopySession, CopyStream, TransactionStatus, WireSession};
 pub use environment::Environment;
 pub use notice::ServerNotice;
+pub(crate) use pinned::{COUNT_LIMITS, pin_settings};
 pub use server_version::ServerVersion;
 pub use session::Connection;
-mod copy_session;
-mod wire;
-
-pub(crate) use copy_session::{CopyIn, CopyOut, CopySession};
-pub(crate) use pinned::{COUNT_LIMITS, pin_settings};
-pub(crate) use wire::{Frames, Piece};
+pub use wire::{Frames, Piece, Pieces, StatementResult};

@@ -1,11 +1,18 @@
-//! Rows on their way: moving a COPY from one session to another, and hashing what passes.
+//! Rows on their way: reading a table in a snapshot, hashing what passes, and handing it to whoever wants it.
 //!
-//! Owns the words *content hash* and *pump*. Which tables are moved, and in what order, is decided above.
+//! Words: a *sink* takes the rows of one table; a *content hash* is what a table holds as one number. Which tables are moved,
+//! and in what order, is decided above.
 
 mod content_hash;
-mod pump;
+mod copy_sql;
+mod read_table;
 mod row_splitter;
+mod sequence_value;
+mod sink;
 
 pub use content_hash::{ContentHash, ParseContentHashError, RowHasher};
-pub use pump::{Moved, pump};
+pub(crate) use copy_sql::{copy_from_stdin, copy_to_stdout};
+pub(crate) use read_table::{Progressing, TableReader};
 pub use row_splitter::RowSplitter;
+pub(crate) use sequence_value::{SequenceValue, read_sequence_values};
+pub(crate) use sink::{CopyInSink, RowSink, SinkError};

@@ -1,26 +1,67 @@
 //! What can go wrong while rows are on their way.
 
-use super::{ConnectionError, ErrorCode, Retry};
+use super::{CatalogError, ConnectionError, ErrorCode, Retry};
+use crate::name::QualifiedName;
 
 /// Rows could not be moved.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// The source stopped before the last row.
-    #[error("could not read rows after {bytes} bytes")]
+    #[error("could not read {relation} after {bytes} bytes")]
     CopyOut {
+        /// The table.
+        relation: QualifiedName,
         /// Bytes of rows that had been read.
         bytes: u64,
         /// What the connection or the server said.
         source: ConnectionError,
     },
     /// The target took no more rows.
-    #[error("could not write rows after {bytes} bytes")]
+    #[error("could not write {relation} after {bytes} bytes")]
     CopyIn {
+        /// The table.
+        relation: QualifiedName,
         /// Bytes of rows that had been read for it.
         bytes: u64,
         /// What the connection or the server said.
         source: ConnectionError,
+    },
+    /// The rows could not be put where they were to go.
+    #[error("could not store the rows of {relation} after {bytes} bytes")]
+    Sink {
+        /// The table.
+        relation: QualifiedName,
+        /// Bytes of rows that had been read.
+        bytes: u64,
+        /// What the file or the stream said.
+        source: std::sync::Arc<std::io::Error>,
+    },
+    /// A session in the snapshot could not be had.
+    #[error("could not go on reading {relation}")]
+    Snapshot {
+        /// The table.
+        relation: QualifiedName,
+        /// Why.
+        source: CatalogError,
+    },
+    /// A broken connection was replaced, and the rows that had been read before came differently.
+    #[error("could not repeat the reading of {relation}: its first {bytes} bytes came differently")]
+    NotRepeatable {
+        /// The table.
+        relation: QualifiedName,
+        /// Bytes of rows that had been passed on.
+        bytes: u64,
+    },
+    /// The server says that it sent another number of rows than arrived.
+    #[error("the server sent {sent} rows of {relation}, and {arrived} arrived")]
+    RowsLost {
+        /// The table.
+        relation: QualifiedName,
+        /// What the server's COPY counted.
+        sent: u64,
+        /// What we counted.
+        arrived: u64,
     },
     /// The run was cancelled.
     #[error("the run was cancelled")]
@@ -32,6 +73,11 @@ impl DataError {
         match self {
             Self::CopyOut { .. } => ErrorCode::CopyOut,
             Self::CopyIn { .. } => ErrorCode::CopyIn,
+            Self::Sink { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe => ErrorCode::ClosedPipe,
+            Self::Sink { .. } => ErrorCode::OutputFailed,
+            Self::Snapshot { source, .. } => source.code(),
+            Self::NotRepeatable { .. } => ErrorCode::ReadNotRepeatable,
+            Self::RowsLost { .. } => ErrorCode::VerificationFailed,
             Self::Cancelled => ErrorCode::Cancelled,
         }
     }
@@ -39,6 +85,12 @@ impl DataError {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::CopyOut { source, .. } | Self::CopyIn { source, .. } => source.hint(),
+            Self::Sink { .. } => "Make room or choose another place for the output, then run the same command again.".into(),
+            Self::Snapshot { source, .. } => source.hint(),
+            Self::NotRepeatable { .. } => {
+                "Run the same command again. If it happens again, the source's storage may be damaged.".into()
+            }
+            Self::RowsLost { .. } => "Run the same command again, and look at what stands between here and the server.".into(),
             Self::Cancelled => "Run the same command again when you want it.".into(),
         }
     }
@@ -47,7 +99,9 @@ impl DataError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::CopyOut { source, .. } | Self::CopyIn { source, .. } => source.retry(),
-            Self::Cancelled => Retry::AfterOperator,
+            Self::Sink { .. } | Self::Cancelled => Retry::AfterOperator,
+            Self::Snapshot { source, .. } => source.retry(),
+            Self::NotRepeatable { .. } | Self::RowsLost { .. } => Retry::Now,
         }
     }
 }

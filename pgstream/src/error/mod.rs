@@ -31,6 +31,15 @@ pub enum Retry {
 }
 
 impl Retry {
+    /// The word for reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::AfterOperator => "after_operator",
+            Self::Never => "never",
+        }
+    }
+
     /// Decides by SQLSTATE. Source: PostgreSQL manual, appendix "PostgreSQL Error Codes".
     pub fn from_sqlstate(sqlstate: &str) -> Self {
         match sqlstate {

@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use copy_in::CopyIn;
 pub use copy_out::CopyOut;
-pub(crate) use open::CopySession;
+pub use open::{CopySession, CopyStream};
 pub use status::TransactionStatus;
 
 use super::wire::{Answer, Channel, Message, Scanner, StatementResult, Step, Turn, frontend_message, take_message};
@@ -75,6 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
     /// Runs one or more statements in one message and waits for all results.
     ///
     /// Several statements without BEGIN are one transaction. If one fails, the results of those before it are dropped.
+    /// Answers that nobody has received are read first; an error among them is returned instead, and `sql` is not run.
     pub async fn simple(&mut self, sql: &str) -> Result<Vec<StatementResult>, ConnectionError> {
         self.usable()?;
         self.drain().await?;
@@ -159,6 +160,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         self.status
     }
 
+    /// Whether the server is at work for this session: rows or answers are still to come.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.broken.is_none() && (self.is_copying || self.unanswered > 0)
+    }
+
     /// Whether the session can be used no more.
     pub fn is_broken(&self) -> bool {
         self.broken.is_some()
@@ -170,6 +176,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
             self.channel.queue(Bytes::from_static(b"X\0\0\0\x04"));
             self.channel.shut_down().await;
         }
+    }
+}
+
+impl<S> std::fmt::Debug for WireSession<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WireSession").field("server", &self.server).field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -231,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         let answer = std::mem::take(&mut self.answer);
         match (answer.surprise, answer.error) {
             (Some(surprise), _) => Err(self.protocol(&surprise)),
-            (None, Some(source)) => Err(ConnectionError::Server { server: self.server.clone(), source: Box::new(source) }),
+            (None, Some(source)) => Err(ConnectionError::Server { server: self.server.clone(), source: source.into() }),
             (None, None) => Ok(answer.results),
         }
     }
@@ -268,12 +280,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
             b'N' | b'A' => {}
             b'S' => self.parameters.extend(message.parameter()),
             b'E' => {
-                let source = message.server_error();
+                let source = Box::new(message.server_error());
                 if matches!(source.severity.as_str(), "FATAL" | "PANIC") || self.unanswered == 0 {
                     // The server closes the stream behind this one.
-                    return Err(
-                        self.break_with(ConnectionError::Server { server: self.server.clone(), source: Box::new(source) })
-                    );
+                    return Err(self.break_with(ConnectionError::Server { server: self.server.clone(), source }));
                 }
                 return Ok(false);
             }
@@ -321,7 +331,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         let server = self.server.clone();
         // An error that was read before the stream ended tells more than the end itself.
         let error = match self.answer.error.take() {
-            Some(source) => ConnectionError::Server { server, source: Box::new(source) },
+            Some(source) => ConnectionError::Server { server, source: source.into() },
             None => ConnectionError::Lost { server, problem },
         };
         self.break_with(error)

@@ -1,64 +1,67 @@
-//! A COPY session with a server.
+//! A COPY session on a real server.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::super::raw::{RawSession, open_raw};
+use super::super::transport::Transport;
+use super::super::{Canceller, ConnectionConfig};
 use super::WireSession;
-use crate::connection::cancel::Canceller;
-use crate::connection::config::ConnectionConfig;
-use crate::connection::raw::{RawSession, open_raw};
-use crate::connection::transport::Transport;
 use crate::error::ConnectionError;
 
-/// A [`WireSession`] that is logged in to a server, with what ends its statements from outside.
-pub(crate) struct CopySession {
-    session: WireSession<Transport>,
+/// A session for COPY streams on a real server.
+pub type CopySession = WireSession<CopyStream>;
+
+/// The open socket of a [`CopySession`], encrypted or not, and what belongs to the server process at its other end.
+pub struct CopyStream {
+    transport: Transport,
     canceller: Canceller,
     backend_pid: i32,
 }
 
-impl CopySession {
-    /// Connects and logs in, with the retries of [`crate::connection::Connection::open`].
+impl WireSession<CopyStream> {
+    /// Connects and logs in.
     ///
     /// # Errors
-    /// Any [`ConnectionError`] but `Lost`.
-    pub(crate) async fn open(config: &ConnectionConfig) -> Result<Self, ConnectionError> {
+    /// Those of every login: see [`ConnectionError`].
+    ///
+    /// # Cancellation
+    /// Dropping the future closes the socket.
+    pub async fn open(config: &ConnectionConfig) -> Result<Self, ConnectionError> {
         let RawSession { transport, canceller, backend_pid, parameters, describe } = open_raw(config).await?;
-        Ok(Self { session: WireSession::new(transport, describe, parameters), canceller, backend_pid })
+        Ok(Self::new(CopyStream { transport, canceller, backend_pid }, describe, parameters))
     }
 
-    /// What ends the statements of this session.
-    pub(crate) fn canceller(&self) -> Canceller {
-        self.canceller.clone()
+    /// Ends what this session is doing. Take it before a COPY starts, which borrows the session.
+    pub fn canceller(&self) -> Canceller {
+        self.channel.stream().canceller.clone()
     }
 
-    /// The server process, as in `pg_stat_activity.pid`.
-    pub(crate) fn backend_pid(&self) -> i32 {
-        self.backend_pid
-    }
-
-    /// Says goodbye and closes the socket. An open transaction is rolled back by the server.
-    pub(crate) async fn close(self) {
-        self.session.close().await;
+    /// The server process.
+    pub fn backend_pid(&self) -> i32 {
+        self.channel.stream().backend_pid
     }
 }
 
-impl std::ops::Deref for CopySession {
-    type Target = WireSession<Transport>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.session
+impl AsyncRead for CopyStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_read(cx, buf)
     }
 }
 
-impl std::ops::DerefMut for CopySession {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.session
+impl AsyncWrite for CopyStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.transport).poll_write(cx, buf)
     }
-}
 
-impl std::fmt::Debug for CopySession {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CopySession")
-            .field("server", &self.session.describe())
-            .field("pid", &self.backend_pid)
-            .finish_non_exhaustive()
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_shutdown(cx)
     }
 }

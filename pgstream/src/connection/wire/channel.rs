@@ -39,6 +39,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
         Self { stream, input: BytesMut::new(), queue: VecDeque::new(), is_flushed: true, write_problem: None }
     }
 
+    /// The stream itself.
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// Adds bytes to what is to be written. Nothing is sent before the next call that waits.
     pub(crate) fn queue(&mut self, bytes: Bytes) {
         if self.write_problem.is_none() && !bytes.is_empty() {

@@ -1,0 +1,45 @@
+//! The COPY statements.
+
+use crate::ddl::Ddl;
+use crate::name::QualifiedName;
+
+/// `COPY table (columns) TO STDOUT`: the table's own rows, never those of its children.
+pub(crate) fn copy_to_stdout(table: &QualifiedName, columns: &[String]) -> String {
+    let mut ddl = Ddl::new();
+    ddl.sql("COPY ").name(table);
+    columns_of(&mut ddl, columns);
+    ddl.sql(" TO STDOUT");
+    ddl.into_string()
+}
+
+/// `COPY table (columns) FROM STDIN`, with `FREEZE` where the table was truncated in the same transaction.
+pub(crate) fn copy_from_stdin(table: &QualifiedName, columns: &[String], is_frozen: bool) -> String {
+    let mut ddl = Ddl::new();
+    ddl.sql("COPY ").name(table);
+    columns_of(&mut ddl, columns);
+    ddl.sql(" FROM STDIN");
+    if is_frozen {
+        ddl.sql(" WITH (FREEZE)");
+    }
+    ddl.into_string()
+}
+
+/// A table without columns has no list: COPY then moves empty lines, one per row.
+fn columns_of(ddl: &mut Ddl, columns: &[String]) {
+    if !columns.is_empty() {
+        ddl.sql(" (").idents(columns.iter().map(String::as_str)).sql(")");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_always_named() {
+        let table = QualifiedName::new("public", "a b");
+        let columns = ["x".to_owned(), "select".to_owned()];
+        assert_eq!(copy_to_stdout(&table, &columns), "COPY public.\"a b\" (x, \"select\") TO STDOUT");
+        assert_eq!(copy_from_stdin(&table, &[], true), "COPY public.\"a b\" FROM STDIN WITH (FREEZE)");
+    }
+}
