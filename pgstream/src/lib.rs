@@ -7,9 +7,11 @@ mod data;
 pub mod ddl;
 pub mod error;
 pub mod export;
+pub mod import;
 pub mod name;
 pub mod progress;
 pub mod report;
+pub mod sync;
 
 pub use error::{ConnectionError, DataError, Error, ErrorCode, Result, Retry, ServerError};
 pub use name::QualifiedName;

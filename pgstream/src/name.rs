@@ -33,6 +33,11 @@ impl fmt::Display for QualifiedName {
     }
 }
 
+/// One line of text for people, whatever the name holds.
+pub(crate) fn display_part(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+}
+
 fn write_part(f: &mut fmt::Formatter<'_>, part: &str) -> fmt::Result {
     let is_plain = part.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');

@@ -251,6 +251,12 @@ impl Run {
         Self { cancel: CancellationToken::new(), shared: Arc::new(shared) }
     }
 
+    /// A handle to the same run with an order to stop of its own, which also comes when this one's does: for the parts of an
+    /// engine that end together.
+    pub(crate) fn child(&self) -> Self {
+        Self { cancel: self.cancel.child_token(), shared: Arc::clone(&self.shared) }
+    }
+
     /// The run's name.
     pub fn job(&self) -> &str {
         &self.shared.job

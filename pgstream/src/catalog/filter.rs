@@ -5,7 +5,8 @@ use crate::error::CatalogError;
 use crate::name::QualifiedName;
 
 /// Which objects the caller wants.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
 pub struct Filter {}
 
 /// One relation.

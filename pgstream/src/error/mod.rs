@@ -8,12 +8,14 @@ mod catalog;
 mod code;
 mod connection;
 mod data;
+mod import;
 mod server;
 
 pub use catalog::CatalogError;
 pub use code::ErrorCode;
 pub use connection::ConnectionError;
 pub use data::DataError;
+pub use import::ImportError;
 pub use server::ServerError;
 
 /// A result whose error is pgstream's own.
@@ -67,6 +69,12 @@ pub enum Error {
     /// See [`DataError`].
     #[error(transparent)]
     Data(#[from] DataError),
+    /// See [`ImportError`].
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// The run was cancelled.
+    #[error("the run was cancelled")]
+    Cancelled,
 }
 
 impl Error {
@@ -76,6 +84,8 @@ impl Error {
             Self::Connection(e) => e.code(),
             Self::Catalog(e) => e.code(),
             Self::Data(e) => e.code(),
+            Self::Import(e) => e.code(),
+            Self::Cancelled => ErrorCode::Cancelled,
         }
     }
 
@@ -85,6 +95,8 @@ impl Error {
             Self::Connection(e) => e.hint(),
             Self::Catalog(e) => e.hint(),
             Self::Data(e) => e.hint(),
+            Self::Import(e) => e.hint(),
+            Self::Cancelled => "Run the same command again when you want it.".into(),
         }
     }
 
@@ -94,6 +106,8 @@ impl Error {
             Self::Connection(e) => e.retry(),
             Self::Catalog(e) => e.retry(),
             Self::Data(e) => e.retry(),
+            Self::Import(e) => e.retry(),
+            Self::Cancelled => Retry::AfterOperator,
         }
     }
 }

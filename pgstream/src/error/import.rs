@@ -1,0 +1,114 @@
+//! What can go wrong while a live database is written.
+
+use super::{ConnectionError, DataError, ErrorCode, Retry};
+
+/// A live database could not be written.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The connection to the target failed outside of a statement of the archive.
+    #[error("could not prepare the target")]
+    Connection(#[from] ConnectionError),
+    /// A statement of the archive failed.
+    #[error("could not create {what}")]
+    Apply {
+        /// The entry, as `TABLE public.film`.
+        what: String,
+        /// What the server said.
+        source: ConnectionError,
+    },
+    /// Rows did not get there.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The target holds objects.
+    #[error("the target {target} is not empty: it holds {count} objects, {examples} among them")]
+    NotEmpty {
+        /// The target.
+        target: String,
+        /// How many.
+        count: u64,
+        /// Some of them.
+        examples: String,
+    },
+    /// Somebody else writes to the target.
+    #[error("another run is writing to {target}{by}")]
+    Busy {
+        /// The target.
+        target: String,
+        /// ` (pid …)` or empty.
+        by: String,
+    },
+    /// What a broken run left behind cannot be taken back.
+    #[error("could not take back {what}, which a run that broke off had made")]
+    CleanUp {
+        /// The object.
+        what: String,
+        /// What the server said.
+        source: ConnectionError,
+    },
+    /// The rows in the target are not those that were read.
+    #[error("verification failed: {relation} has {found} in the target and {expected} in the source")]
+    Mismatch {
+        /// The table.
+        relation: String,
+        /// What was read.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// The session reached another server or database than the one that was admitted.
+    #[error("a writing connection reached another database than the one that was checked: {problem}")]
+    OtherDatabase {
+        /// What differs.
+        problem: String,
+    },
+    /// The server forgot what it had confirmed.
+    #[error("the target lost what it had confirmed: {problem}")]
+    Forgotten {
+        /// What is missing.
+        problem: String,
+    },
+}
+
+impl ImportError {
+    pub(super) fn code(&self) -> ErrorCode {
+        match self {
+            Self::Connection(e) => e.code(),
+            Self::Apply { .. } | Self::CleanUp { .. } | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
+            Self::Data(e) => e.code(),
+            Self::NotEmpty { .. } => ErrorCode::TargetNotEmpty,
+            Self::Busy { .. } => ErrorCode::TargetBusy,
+            Self::Mismatch { .. } => ErrorCode::VerificationFailed,
+            Self::OtherDatabase { .. } => ErrorCode::GuardRefused,
+        }
+    }
+
+    pub(super) fn hint(&self) -> String {
+        match self {
+            Self::Connection(e) => e.hint(),
+            Self::Apply { source, .. } => source.hint(),
+            Self::Data(e) => e.hint(),
+            Self::NotEmpty { .. } => "Name an empty database, or make one with CREATE DATABASE … TEMPLATE template0.".into(),
+            Self::Busy { .. } => "Wait for it to end, or cancel it.".into(),
+            Self::CleanUp { .. } => {
+                "Something that is not of that run depends on it. Drop or move it, then run the same command again.".into()
+            }
+            Self::Mismatch { .. } => {
+                "The target is not a copy of the source. Run again; if it happens again, please report it.".into()
+            }
+            Self::OtherDatabase { .. } => "Name the server's own address, not one that is shared by several servers.".into(),
+            Self::Forgotten { .. } => "The target's server was restarted. Run the same command again.".into(),
+        }
+    }
+
+    /// When the same call may work.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Connection(e) | Self::Apply { source: e, .. } => e.retry(),
+            Self::Data(e) => e.retry(),
+            Self::Busy { .. } | Self::Forgotten { .. } => Retry::Now,
+            Self::NotEmpty { .. } | Self::CleanUp { .. } | Self::OtherDatabase { .. } => Retry::AfterOperator,
+            Self::Mismatch { .. } => Retry::Never,
+        }
+    }
+}

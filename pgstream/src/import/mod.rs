@@ -1,0 +1,10 @@
+//! From an archive to a live database.
+//!
+//! What is written is written so that it can be taken back: before anything else a marker schema with a *ledger* is committed,
+//! and every statement of the archive is committed together with its line in the ledger.
+
+mod ledger;
+mod schedule;
+
+pub(crate) use ledger::Ledger;
+pub(crate) use schedule::{Schedule, TaskId, TaskSpec};

@@ -1,0 +1,120 @@
+//! What a sync is asked to do.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::Filter;
+use crate::report::Verify;
+
+/// What is in the target, and what is to become of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Mode {
+    /// The target holds no objects of users; if the run fails it holds none again.
+    #[default]
+    Empty,
+}
+
+/// Which parts are carried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Parts {
+    /// Schema and rows.
+    #[default]
+    All,
+    /// Definitions, no rows.
+    SchemaOnly,
+    /// Rows, into tables that are there already.
+    DataOnly,
+}
+
+/// Options of a sync. What is not set stays at its default, which is what `Default` gives.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SyncOptions {
+    /// Which objects.
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub filter: Filter,
+    /// How many tables are moved and how many indexes built at the same time; each takes one connection at both ends.
+    /// 0 chooses: two.
+    #[cfg_attr(feature = "clap", arg(short = 'j', long, default_value_t = 0))]
+    pub jobs: u32,
+    /// What is in the target, and what is to become of it.
+    #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
+    pub mode: Mode,
+    /// How much is compared afterwards.
+    #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
+    pub verify: Verify,
+    /// Count a run that proved nothing (`verify: none`) as a success.
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub accept_unproven: bool,
+    /// Definitions only, no rows.
+    #[cfg_attr(feature = "clap", arg(short = 's', long, conflicts_with = "data_only"))]
+    pub schema_only: bool,
+    /// Rows only, into tables that are there already.
+    #[cfg_attr(feature = "clap", arg(short = 'a', long))]
+    pub data_only: bool,
+    /// Leave ownership to the role that writes.
+    #[cfg_attr(feature = "clap", arg(short = 'O', long))]
+    pub no_owner: bool,
+    /// Leave privileges out.
+    #[cfg_attr(feature = "clap", arg(short = 'x', long, visible_alias = "no-acl"))]
+    pub no_privileges: bool,
+    /// Leave comments out.
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub no_comments: bool,
+    /// Use the default tablespace for everything.
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub no_tablespaces: bool,
+    /// Leave objects of kinds that cannot be carried yet out, and name each in the report.
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub skip_unsupported: bool,
+    /// Let event triggers of the target fire on what is done there.
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub allow_event_triggers: bool,
+    /// Keep other sessions out of the target until it is proven, where that is allowed: connection limit 0.
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub hide: bool,
+    /// Make an error of every warning about objects that changed while they were read.
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub strict: bool,
+    /// Seconds to wait for locks on the source's tables; 0 waits without end, not set: 30.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
+    pub lock_timeout: Option<u64>,
+    /// Take the snapshot at a moment that a serializable transaction can read without conflicts.
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub serializable_deferrable: bool,
+}
+
+impl SyncOptions {
+    /// How many jobs run at the same time.
+    pub(crate) fn job_count(&self) -> usize {
+        match self.jobs {
+            0 => 2,
+            jobs => jobs as usize,
+        }
+    }
+
+    /// Which parts are carried.
+    pub fn parts(&self) -> Parts {
+        match (self.schema_only, self.data_only) {
+            (true, _) => Parts::SchemaOnly,
+            (_, true) => Parts::DataOnly,
+            _ => Parts::All,
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> crate::catalog::SnapshotOptions {
+        let mut options = crate::catalog::SnapshotOptions::default();
+        if let Some(seconds) = self.lock_timeout {
+            options.lock_timeout = Duration::from_secs(seconds);
+        }
+        options.is_serializable_deferrable = self.serializable_deferrable;
+        options
+    }
+}
