@@ -66,8 +66,12 @@ impl Settings {
 
     fn store_foreign(&mut self, name: &str, value: &str, may_repeat_name: bool) -> Result<(), ConnectionError> {
         if let Some(known) = keyword::foreign(name) {
-            self.is_pooled |= known == "pgbouncer" && value.eq_ignore_ascii_case("true");
-            self.warnings.push(format!("the connection parameter {known} belongs to another program and has no effect"));
+            let is_pooler = known == "pgbouncer" && value.eq_ignore_ascii_case("true");
+            self.is_pooled |= is_pooler;
+            self.warnings.push(match is_pooler {
+                true => "pgbouncer=true: the connection is taken to go through a pooler".into(),
+                false => format!("the connection parameter {known} belongs to another program and has no effect"),
+            });
             return Ok(());
         }
         let what = if may_repeat_name { format!("parameter {name:?}") } else { "string".into() };
