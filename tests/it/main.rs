@@ -1,1 +1,3 @@
-//! Integration tests.
+//! Integration tests: one binary, so that all tests share the clusters of one run.
+
+mod harness_selftest;
