@@ -340,7 +340,7 @@ impl Cluster {
         let (from, to) = (quote_path(&self.folder().join("data")), quote_path(&guard.folder().join("data")));
         guard.must_run(&format!("cp -Rp {from} {to} && rm -f {to}/postmaster.pid"));
         self.start();
-        self.from_copy(guard, "")
+        self.started_from_copy(guard, "")
     }
 
     /// A hot standby that follows this cluster. Wait for it with [`Cluster::wait_until_replayed`].
@@ -356,7 +356,7 @@ impl Cluster {
         guard.must_run(&format!("{} {from} -D {data} -X stream -c fast && touch {data}/standby.signal", quote_path(&program)));
         // Not by `pg_basebackup -R`: a newer one writes parameters that an older server's libpq does not know.
         let follow = format!("primary_conninfo = 'host=127.0.0.1 port={} user=postgres'\nhot_standby = on\n", self.port());
-        self.from_copy(guard, &follow)
+        self.started_from_copy(guard, &follow)
     }
 
     /// Waits until this standby has replayed what `primary` has written so far.
@@ -373,7 +373,7 @@ impl Cluster {
         }
     }
 
-    fn from_copy(&self, guard: Guard, lines: &str) -> Self {
+    fn started_from_copy(&self, guard: Guard, lines: &str) -> Self {
         let copy = Self::local(self.major, self.bin(), guard);
         let conf = quote_path(&copy.folder().join("data/postgresql.conf"));
         let socket = format!("unix_socket_directories = '{}'\n", copy.folder().display());
