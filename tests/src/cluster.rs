@@ -364,7 +364,10 @@ impl Cluster {
     /// # Panics
     /// After 30 s.
     pub fn wait_until_replayed(&self, primary: &Self) {
-        let lsn = primary.admin("select pg_catalog.pg_current_wal_lsn()")[0][0].clone().unwrap_or_default();
+        // With synchronous_commit off, earlier commits may not even be written; a synchronous one takes them along.
+        let flush = "set synchronous_commit = on; select pg_catalog.pg_logical_emit_message(true, 'pgstream_test', '')";
+        primary.admin(flush);
+        let lsn = primary.admin("select pg_catalog.pg_current_wal_flush_lsn()")[0][0].clone().unwrap_or_default();
         let question = format!("select coalesce(pg_catalog.pg_last_wal_replay_lsn() >= '{lsn}', false)");
         let until = Instant::now() + Duration::from_secs(30);
         while self.admin(&question)[0][0].as_deref() != Some("t") {

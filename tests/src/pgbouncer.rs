@@ -1,5 +1,8 @@
 //! A real pgbouncer in front of a cluster.
 
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
 use crate::cluster::{Cluster, free_port};
 use crate::guard::{Guard, quote_path};
 use crate::servers;
@@ -38,7 +41,8 @@ impl Pgbouncer {
             guard.write("pgbouncer.ini", &configuration(cluster, &guard, port, settings));
             let ini = quote_path(&guard.folder().join("pgbouncer.ini"));
             match guard.run(&format!("{} -q -d {ini}", quote_path(&program))) {
-                Ok(()) => return Self { port, _guard: guard },
+                Ok(()) if listens(port) => return Self { port, _guard: guard },
+                Ok(()) => problem = "it does not listen".into(),
                 Err(e) => problem = e,
             }
         }
@@ -49,6 +53,18 @@ impl Pgbouncer {
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
+}
+
+/// Waits until the port answers: `-d` returns before it listens.
+fn listens(port: u16) -> bool {
+    let until = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < until {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    false
 }
 
 fn configuration(cluster: &Cluster, guard: &Guard, port: u16, settings: &[(&str, &str)]) -> String {
