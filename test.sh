@@ -33,8 +33,8 @@ case ${1:-} in
         ;;
     --clean)
         # Guards remove their own folders; these are left only where even they were killed.
-        for folder in "${TMPDIR:-/tmp}"/pgstream-tests.*; do [ -d "$folder" ] && rm -rf "$folder"; done
-        cargo=$(command -v cargo || say "$HOME/.cargo/bin/cargo")
+        for folder in /tmp/pgstream-tests.*; do [ -d "$folder" ] && rm -rf "$folder"; done
+        cargo=$(command -v cargo || say "${HOME:-/}/.cargo/bin/cargo")
         if [ -x "$cargo" ]; then "$cargo" clean; else rm -rf target; fi
         exit
         ;;
@@ -57,8 +57,9 @@ majors=$(postgres_majors)
 [ -z "${PGSTREAM_TEST_MAJORS:-}" ] || majors="$majors, of these only $PGSTREAM_TEST_MAJORS"
 say "        PostgreSQL found: ${majors:-none (a given server or containers)}"
 
-# Servers run as another user if this is root: the folder can be entered and written by everybody, like /tmp.
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/pgstream-tests.XXXXXX") || exit 1
+# Servers run as another user if this is root: the folder can be entered and written by everybody, like /tmp. Not in TMPDIR,
+# which may be so deep that the name of a socket becomes too long.
+scratch=$(mktemp -d /tmp/pgstream-tests.XXXXXX) || exit 1
 chmod 1777 "$scratch"
 TMPDIR=$scratch
 export TMPDIR
@@ -77,9 +78,9 @@ finish() {
 }
 interrupted() {
     trap '' INT TERM HUP
-    [ -z "$tests" ] || kill -TERM "$tests" 2>/dev/null
-    # cargo ends its test programs with itself only on a terminal: end those of this run by their parent.
-    [ -z "$tests" ] || pkill -TERM -P "$tests" 2>/dev/null
+    # cargo does not pass a signal on, so its test programs are told one by one. Their servers' guards end by themselves.
+    # shellcheck disable=SC2046 # a list of pids
+    [ -z "$tests" ] || kill -TERM $(descendants "$tests") "$tests" 2>/dev/null
     wait
     finish
     exit "$1"

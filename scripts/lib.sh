@@ -76,14 +76,27 @@ missing_packages() {
         if [ "$manager" = brew ]; then package=$brew; else package=$debian; fi
         [ "$package" = - ] || printf '%s ' "$package"
     done
-    if ! command -v cargo >/dev/null 2>&1 && [ ! -x "$HOME/.cargo/bin/cargo" ]; then
-        if [ "$manager" = brew ]; then printf 'rustup '; else printf '%s ' "$(rust_package)"; fi
+    command -v cargo >/dev/null 2>&1 || [ -x "${HOME:-/}/.cargo/bin/cargo" ] || rust_package
+}
+
+# The package that brings a Rust that is new enough, if there is one; otherwise `ensure_rust` says what to do.
+rust_package() {
+    if [ "$(package_manager)" = brew ] || [ -n "$(apt_candidate rustup)" ]; then
+        printf 'rustup '
+    elif version_is_enough "$(rust_wanted)" "$(apt_candidate cargo)"; then
+        printf 'cargo '
     fi
 }
 
-# Debian's rustup where there is one (trixie and newer), for the compiler itself is often older than ours.
-rust_package() {
-    if [ -n "$(apt-cache policy rustup 2>/dev/null | sed -n 's/.*Candidate: \([0-9].*\)/\1/p')" ]; then say rustup; else say cargo; fi
+apt_candidate() {
+    apt-cache policy "$1" 2>/dev/null | sed -n 's/.*Candidate: \([0-9][0-9.]*\).*/\1/p'
+}
+
+# services_of PACKAGE...: those that bring a service which would run from the next boot on.
+services_of() {
+    for package in "$@"; do
+        case $package in redis-server | pgbouncer) printf '%s ' "$package" ;; esac
+    done
 }
 
 # The one line that a person without rights can hand to one who has them. It creates no cluster and starts no service.
@@ -91,7 +104,7 @@ install_line() {
     if [ "$(package_manager)" = brew ]; then
         say "brew install $*"
     else
-        say "sudo sh -c 'mkdir -p /etc/postgresql-common/createcluster.d && echo create_main_cluster = false >/etc/postgresql-common/createcluster.d/pgstream.conf && apt-get update && RUNLEVEL=1 apt-get install -y --no-install-recommends $*'"
+        say "sudo sh -c 'mkdir -p /etc/postgresql-common/createcluster.d && echo create_main_cluster = false >/etc/postgresql-common/createcluster.d/pgstream.conf && apt-get update && apt-get install -y --no-install-recommends $*; systemctl disable --now $(services_of "$@")'"
     fi
 }
 
@@ -134,11 +147,15 @@ install_by_apt() {
         printf '#!/bin/sh\nexit 101\n' | $as tee "$policy" >/dev/null
         $as chmod 755 "$policy"
     fi
+    trap '[ -z "$ours" ] || $as rm -f "$policy"; exit 130' INT TERM HUP
     status=0
     if ! { $as apt-get -qq update && $as env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@"; } </dev/null; then
         status=1
     fi
     [ -z "$ours" ] || $as rm -f "$policy"
+    trap - INT TERM HUP
+    # They were not here before, so nobody counts on them after a restart of the machine.
+    for service in $(services_of "$@"); do $as systemctl disable -q "$service" >/dev/null 2>&1 || :; done
     if [ "$status" != 0 ]; then
         complain "The packages could not be installed. By hand: $(install_line "$@")"
         exit 2
@@ -147,21 +164,36 @@ install_by_apt() {
 
 # Makes sure of a cargo that is new enough, and puts it into PATH. Exits 2 with what to do if it cannot be had.
 ensure_rust() {
-    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-    [ -x "$HOME/.cargo/bin/cargo" ] && PATH=$HOME/.cargo/bin:$PATH
-    if [ -d /opt/homebrew/opt/rustup/bin ]; then PATH=/opt/homebrew/opt/rustup/bin:$PATH; fi
+    for folder in "${HOME:-/}/.cargo/bin" /opt/homebrew/opt/rustup/bin /usr/local/opt/rustup/bin; do
+        [ -d "$folder" ] && PATH=$folder:$PATH
+    done
     export PATH
-    rust_is_new_enough "$wanted" && return 0
+    rust_is_new_enough && return 0
     if command -v rustup >/dev/null 2>&1; then
         say "Installing Rust with rustup."
-        rustup toolchain install stable --profile minimal </dev/null && rustup default stable </dev/null
-        rust_is_new_enough "$wanted" && return 0
+        rustup toolchain install stable --profile minimal </dev/null && RUSTUP_TOOLCHAIN=stable && export RUSTUP_TOOLCHAIN
+        rust_is_new_enough && return 0
     fi
-    complain "Rust $wanted or newer is needed (found: $(cargo --version 2>/dev/null || say none)). Install it from https://rustup.rs, then run this again."
+    complain "Rust $(rust_wanted) or newer is needed (found: $(cargo --version 2>/dev/null || say none))."
+    complain "Install it from https://rustup.rs, then run this again."
     exit 2
 }
 
+rust_wanted() { sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml; }
+
 rust_is_new_enough() {
-    found=$(cargo --version 2>/dev/null | sed -n 's/^cargo \([0-9]*\.[0-9]*\).*/\1/p')
-    [ -n "$found" ] && [ "$(printf '%s\n%s\n' "$1" "$found" | sort -t. -k1,1n -k2,2n | head -n 1)" = "$1" ]
+    version_is_enough "$(rust_wanted)" "$(cargo --version 2>/dev/null | sed -n 's/^cargo \([0-9]*\.[0-9]*\).*/\1/p')"
+}
+
+# version_is_enough WANTED FOUND
+version_is_enough() {
+    [ -n "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -t. -k1,1n -k2,2n | head -n 1)" = "$1" ]
+}
+
+# descendants PID: the processes below one, children first.
+descendants() {
+    for child in $(ps -A -o pid= -o ppid= 2>/dev/null | awk -v parent="$1" '$2 == parent { print $1 }'); do
+        say "$child"
+        descendants "$child"
+    done
 }
