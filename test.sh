@@ -89,8 +89,13 @@ trap 'interrupted 130' INT
 trap 'interrupted 143' TERM
 trap 'interrupted 129' HUP
 
-# In the background, so that a signal is handled at once and not when the tests are over.
-if [ $# -eq 0 ]; then cargo test --workspace & else cargo test "$@" & fi
+# In the background, so that a signal is handled at once and not when the tests are over. The shell makes such a command
+# ignore Ctrl-C; where `env` can, that is undone, because tests send signals to the programs that they start.
+run() {
+    if env --default-signal=INT true 2>/dev/null; then set -- env --default-signal=INT,QUIT "$@"; fi
+    exec "$@"
+}
+if [ $# -eq 0 ]; then run cargo test --workspace & else run cargo test "$@" & fi
 tests=$!
 wait "$tests"
 status=$?

@@ -190,10 +190,12 @@ version_is_enough() {
     [ -n "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -t. -k1,1n -k2,2n | head -n 1)" = "$1" ]
 }
 
-# descendants PID: the processes below one, children first.
+# descendants PID: the processes below one that are in this script's process group, children first. Guards of test servers
+# have groups of their own: they must stay to clean up.
 descendants() {
-    for child in $(ps -A -o pid= -o ppid= 2>/dev/null | awk -v parent="$1" '$2 == parent { print $1 }'); do
-        say "$child"
+    group=$(ps -o pgid= -p $$ | tr -d ' ')
+    for child in $(ps -A -o pid= -o ppid= -o pgid= 2>/dev/null | awk -v parent="$1" -v group="$group" '$2 == parent && $3 == group { print $1 }'); do
         descendants "$child"
+        say "$child"
     done
 }

@@ -177,7 +177,7 @@ async fn the_sample_shop_survives_pg_dump_and_psql_on_every_major() {
         let target = TestDb::create(&cluster).await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let script = folder.path().join("shop.sql");
-        std::fs::write(&script, oracle::pg_dump(&source.url(), &[]).expect("pg_dump reads it")).expect("the disk has room");
+        std::fs::write(&script, oracle::pg_dump_script(&source.url()).expect("pg_dump reads it")).expect("the disk has room");
         oracle::psql_load(&target.url(), &script).expect("psql loads it");
         oracle::assert_same(&source.url(), &target.url());
     }

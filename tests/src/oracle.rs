@@ -78,6 +78,16 @@ pub fn pg_dump(url: &str, arguments: &[&str]) -> Result<Vec<u8>, String> {
     run("pg_dump", &[arguments, &["-d", url]].concat())
 }
 
+/// `pg_dump`'s plain script of the whole database, without the settings that servers older than the program do not know, so
+/// that it loads into a server of the same major with [`psql_load`].
+///
+/// # Errors
+/// What pg_dump printed.
+pub fn pg_dump_script(url: &str) -> Result<String, String> {
+    let script = pg_dump(url, &[])?;
+    Ok(String::from_utf8_lossy(&script).replacen("\nSET transaction_timeout = 0;\n", "\n", 1))
+}
+
 /// Runs the newest installed client program in a clean environment and gives its output.
 ///
 /// # Errors
