@@ -65,12 +65,15 @@ TMPDIR=$scratch
 export TMPDIR
 
 tests=
+guards_are_at_work() {
+    # Any of them: the first of the list may go between the listing and the look.
+    for folder in "$scratch"/pgstream-test-*; do [ -d "$folder" ] && return 0; done
+    return 1
+}
 finish() {
     # Each server's guard removes its folder as soon as its test program is gone: give them the moment that they need.
     tries=0
-    while [ "$tries" -lt 100 ]; do
-        set -- "$scratch"/pgstream-test-*
-        [ -e "$1" ] || break
+    while guards_are_at_work && [ "$tries" -lt 100 ]; do
         tries=$((tries + 1))
         sleep 0.2
     done

@@ -190,12 +190,16 @@ version_is_enough() {
     [ -n "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -t. -k1,1n -k2,2n | head -n 1)" = "$1" ]
 }
 
-# descendants PID: the processes below one that are in this script's process group, children first. Guards of test servers
+# descendants PID: the processes below one that are in this script's process group. Guards of test servers
 # have groups of their own: they must stay to clean up.
 descendants() {
-    group=$(ps -o pgid= -p $$ | tr -d ' ')
-    for child in $(ps -A -o pid= -o ppid= -o pgid= 2>/dev/null | awk -v parent="$1" -v group="$group" '$2 == parent && $3 == group { print $1 }'); do
-        descendants "$child"
-        say "$child"
-    done
+    ps -A -o pid= -o ppid= -o pgid= 2>/dev/null | awk -v root="$1" -v self=$$ '
+        { parent[$1] = $2; group[$1] = $3 }
+        END {
+            for (pid in parent) {
+                if (group[pid] != group[self]) continue
+                for (up = parent[pid]; up > 1 && up != root; up = parent[up]);
+                if (up == root) print pid
+            }
+        }'
 }

@@ -10,15 +10,24 @@ last=$2
 printf '%s\n' "$dir"
 # Whoever waits for the end of the test program's output must not have to wait for the guard.
 exec 2>/dev/null
+find_servers() {
+    found=
+    for file in "$dir"/*/postmaster.pid "$dir"/*.pid; do
+        [ -s "$file" ] && read -r pid <"$file" && found="$found $pid"
+    done
+}
+pids=
 while IFS= read -r line; do
     (trap - INT TERM HUP QUIT PIPE; eval "$line") </dev/null >"$dir/out" 2>&1
-    printf '%s\n' "$?"
+    status=$?
+    find_servers
+    pids=$found
+    printf '%s\n' "$status"
 done
-exec >/dev/null 2>&1
-pids=
-for file in "$dir"/*/postmaster.pid "$dir"/*.pid; do
-    [ -s "$file" ] && read -r pid <"$file" && pids="$pids $pid"
-done
+exec >/dev/null
+find_servers
+# If somebody removed the folder under us, the servers that were seen last still have to go.
+[ -d "$dir" ] && pids=$found
 for pid in $pids; do kill -QUIT "$pid"; done
 tries=0
 for pid in $pids; do
