@@ -105,7 +105,7 @@ impl Schedule {
     }
 
     fn hold(&mut self, id: TaskId, is_start: bool) {
-        let mut count = |held: &mut HashMap<u32, usize>, relation: u32| {
+        let count = |held: &mut HashMap<u32, usize>, relation: u32| {
             let n = held.entry(relation).or_default();
             *n = if is_start { *n + 1 } else { n.saturating_sub(1) };
         };
