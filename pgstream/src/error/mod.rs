@@ -4,15 +4,19 @@
 //! [`hint`](Error::hint) with the next step, and says by [`retry`](Error::retry) whether the same call may work later.
 //! No error holds a password or the value of a cell in what it prints.
 
+mod archive;
 mod catalog;
 mod code;
 mod connection;
 mod server;
+mod storage;
 
+pub use archive::ArchiveError;
 pub use catalog::CatalogError;
 pub use code::ErrorCode;
 pub use connection::ConnectionError;
 pub use server::ServerError;
+pub use storage::StorageError;
 
 /// A result whose error is pgstream's own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -53,6 +57,12 @@ pub enum Error {
     /// See [`CatalogError`].
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// See [`StorageError`].
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// See [`ArchiveError`].
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
 }
 
 impl Error {
@@ -61,6 +71,8 @@ impl Error {
         match self {
             Self::Connection(e) => e.code(),
             Self::Catalog(e) => e.code(),
+            Self::Storage(e) => e.code(),
+            Self::Archive(e) => e.code(),
         }
     }
 
@@ -69,6 +81,8 @@ impl Error {
         match self {
             Self::Connection(e) => e.hint(),
             Self::Catalog(e) => e.hint(),
+            Self::Storage(e) => e.hint(),
+            Self::Archive(e) => e.hint(),
         }
     }
 
@@ -77,6 +91,8 @@ impl Error {
         match self {
             Self::Connection(e) => e.retry(),
             Self::Catalog(e) => e.retry(),
+            Self::Storage(e) => e.retry(),
+            Self::Archive(e) => e.retry(),
         }
     }
 }
