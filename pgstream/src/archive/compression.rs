@@ -348,7 +348,7 @@ pub fn decoder<'a>(
         #[cfg(feature = "zstd")]
         CompressionMethod::Zstd => Box::new(zstd::Decoder::new(input).map_err(codec_failed)?),
         #[cfg(feature = "lz4")]
-        CompressionMethod::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(input)),
+        CompressionMethod::Lz4 => Box::new(super::lz4::Lz4Decoder::new(input)),
         #[allow(unreachable_patterns)]
         method => return Err(ArchiveError::CompressionNotBuilt { method: method.as_str() }),
     })
@@ -430,8 +430,13 @@ mod tests {
         }
     }
 
+    fn is_refused(bytes: &[u8]) -> bool {
+        let read = detecting_decoder(Box::new(io::Cursor::new(bytes.to_vec())));
+        read.is_ok_and(|mut decoder| decoder.read_to_end(&mut Vec::new()).is_err())
+    }
+
     #[test]
-    fn a_changed_or_cut_byte_is_noticed() {
+    fn a_changed_byte_or_a_cut_anywhere_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let content: Vec<u8> = (0..200_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 7).to_le_bytes()).collect();
         for method in CompressionMethod::ALL.into_iter().filter(|m| *m != CompressionMethod::None && m.is_built()) {
@@ -440,9 +445,24 @@ mod tests {
             let stored = std::fs::read(&path).unwrap();
             let mut changed = stored.clone();
             changed[stored.len() / 2] ^= 1;
-            for (damage, bytes) in [("changed", changed), ("cut", stored[..stored.len() - 3].to_vec())] {
-                let result = detecting_decoder(Box::new(io::Cursor::new(bytes))).unwrap().read_to_end(&mut Vec::new());
-                assert!(result.is_err(), "{method:?} {damage}");
+            assert!(is_refused(&changed), "{method:?} changed");
+            let cuts = (4..stored.len()).step_by(stored.len() / 50).chain(stored.len() - 16..stored.len());
+            for end in cuts {
+                assert!(is_refused(&stored[..end]), "{method:?} cut at {end}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_file_that_was_cut_anywhere_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        for method in CompressionMethod::ALL.into_iter().filter(|m| *m != CompressionMethod::None && m.is_built()) {
+            let path = folder.path().join(method.as_str());
+            file_with(&path, method, b"1\t2\n");
+            let stored = std::fs::read(&path).unwrap();
+            for end in 4..stored.len() {
+                assert!(is_refused(&stored[..end]), "{method:?} cut at {end}");
+                assert!(is_refused(&[&stored[..], &stored[..end]].concat()), "{method:?} second frame cut at {end}");
             }
         }
     }
@@ -460,8 +480,7 @@ mod tests {
             writer.await.unwrap();
             assert!(blocks.last().is_some_and(Result::is_err), "{method:?}");
             let text: Vec<u8> = blocks.into_iter().flatten().flatten().collect();
-            let decoded = detecting_decoder(Box::new(io::Cursor::new(text.clone()))).unwrap().read_to_end(&mut Vec::new());
-            assert!(text.is_empty() || decoded.is_err(), "{method:?}");
+            assert!(text.is_empty() || is_refused(&text), "{method:?}");
         }
     }
 }

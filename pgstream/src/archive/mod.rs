@@ -8,6 +8,8 @@
 
 mod compression;
 mod if_exists;
+#[cfg(feature = "lz4")]
+mod lz4;
 mod manifest;
 mod options;
 mod plain;
