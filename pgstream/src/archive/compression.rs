@@ -1,15 +1,15 @@
 //! How the bytes of an archive are compressed.
 //!
-//! Codecs block, so they run where outputs run: an [`Encoder`] is an [`Output`] around another one.
+//! Codecs block, so they run where outputs run: an encoder is an [`Output`] around another one.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ArchiveError, StorageError};
-use crate::storage::{Output, PartFile};
+use crate::storage::Output;
 
 /// A method of compression.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -112,24 +112,12 @@ impl Compression {
     /// # Errors
     /// [`ArchiveError::CompressionNotBuilt`]; [`ArchiveError::Storage`] if the codec cannot be set up.
     pub fn encode(self, output: Box<dyn Output>) -> Result<Box<dyn Output>, ArchiveError> {
-        let gate = Gate { output, is_open: true };
-        let codec = match self.method {
-            CompressionMethod::None => return Ok(gate.output),
-            #[cfg(feature = "gzip")]
-            CompressionMethod::Gzip => {
-                Codec::Gzip(flate2::write::GzEncoder::new(gate, flate2::Compression::new(self.level.unsigned_abs())))
-            }
-            #[cfg(feature = "zstd")]
-            CompressionMethod::Zstd => Codec::Zstd(zstd_encoder(gate, self.level)?),
-            #[cfg(feature = "lz4")]
-            CompressionMethod::Lz4 => {
-                let info = lz4_flex::frame::FrameInfo::new().content_checksum(true);
-                Codec::Lz4(Box::new(lz4_flex::frame::FrameEncoder::with_frame_info(info, gate)))
-            }
-            #[allow(unreachable_patterns)]
-            method => return Err(ArchiveError::CompressionNotBuilt { method: method.as_str() }),
-        };
-        Ok(Box::new(Encoder { codec: Some(codec) }))
+        match self.method {
+            CompressionMethod::None => Ok(output),
+            #[cfg(any(feature = "gzip", feature = "zstd", feature = "lz4"))]
+            method if method.is_built() => super::encoder::encode(self, output),
+            method => Err(ArchiveError::CompressionNotBuilt { method: method.as_str() }),
+        }
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -207,130 +195,10 @@ impl Format {
     }
 }
 
-/// Shuts when an encoder is dropped: a gzip encoder would otherwise write its trailer then, and a stream that was given up
-/// would look complete.
-struct Gate {
-    output: Box<dyn Output>,
-    is_open: bool,
-}
-
-impl Write for Gate {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.is_open { self.output.write(bytes) } else { Err(io::Error::other("abandoned")) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.is_open { self.output.flush() } else { Ok(()) }
-    }
-}
-
-enum Codec {
-    #[cfg(feature = "gzip")]
-    Gzip(flate2::write::GzEncoder<Gate>),
-    #[cfg(feature = "zstd")]
-    Zstd(zstd::Encoder<'static, Gate>),
-    #[cfg(feature = "lz4")]
-    Lz4(Box<lz4_flex::frame::FrameEncoder<Gate>>),
-}
-
-/// Calls the same method on whichever codec there is. In a build without codecs there is no value to match.
-macro_rules! with_codec {
-    ($codec:expr, $inner:ident => $call:expr) => {
-        match $codec {
-            #[cfg(feature = "gzip")]
-            Codec::Gzip($inner) => $call,
-            #[cfg(feature = "zstd")]
-            Codec::Zstd($inner) => $call,
-            #[cfg(feature = "lz4")]
-            Codec::Lz4($inner) => $call,
-            #[cfg(not(any(feature = "gzip", feature = "zstd", feature = "lz4")))]
-            _ => unreachable!("this build has no codec"),
-        }
-    };
-}
-
-/// An output that compresses.
-struct Encoder {
-    /// Taken when finished.
-    codec: Option<Codec>,
-}
-
-const PRESENT: &str = "the codec is there until it is finished";
-
-impl Encoder {
-    fn gate(&self) -> &Gate {
-        with_codec!(self.codec.as_ref().expect(PRESENT), codec => codec.get_ref())
-    }
-}
-
-impl Write for Encoder {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _ = bytes;
-        with_codec!(self.codec.as_mut().expect(PRESENT), codec => codec.write(bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        with_codec!(self.codec.as_mut().expect(PRESENT), codec => codec.flush())
-    }
-}
-
-impl Output for Encoder {
-    fn finish(mut self: Box<Self>) -> Result<u64, StorageError> {
-        let codec = self.codec.take().expect(PRESENT);
-        finish_codec(codec)?.output.finish()
-    }
-
-    fn explain(&self, error: io::Error) -> StorageError {
-        self.gate().output.explain(error)
-    }
-
-    fn part(&self) -> Option<PartFile> {
-        self.gate().output.part()
-    }
-}
-
-impl Drop for Encoder {
-    fn drop(&mut self) {
-        if let Some(codec) = &mut self.codec {
-            with_codec!(codec, codec => codec.get_mut().is_open = false);
-        }
-    }
-}
-
-/// Writes what the codec still holds and its trailer.
-fn finish_codec(codec: Codec) -> Result<Gate, StorageError> {
-    match codec {
-        #[cfg(feature = "gzip")]
-        Codec::Gzip(mut encoder) => match encoder.try_finish() {
-            Ok(()) => encoder.finish().map_err(codec_failed),
-            Err(e) => {
-                encoder.get_mut().is_open = false;
-                Err(encoder.get_ref().output.explain(e))
-            }
-        },
-        #[cfg(feature = "zstd")]
-        Codec::Zstd(mut encoder) => match encoder.do_finish() {
-            Ok(()) => encoder.finish().map_err(codec_failed),
-            Err(e) => Err(encoder.get_ref().output.explain(e)),
-        },
-        #[cfg(feature = "lz4")]
-        Codec::Lz4(mut encoder) => match encoder.try_finish() {
-            Ok(()) => Ok(encoder.into_inner()),
-            Err(e) => Err(encoder.get_ref().output.explain(io::Error::from(e))),
-        },
-    }
-}
-
-#[allow(dead_code)]
-fn codec_failed(source: io::Error) -> StorageError {
-    StorageError::Failed { action: "compress", path: "the output".into(), bytes: 0, source }
-}
-
-#[cfg(feature = "zstd")]
-fn zstd_encoder(gate: Gate, level: i32) -> Result<zstd::Encoder<'static, Gate>, StorageError> {
-    let mut encoder = zstd::Encoder::new(gate, level).map_err(codec_failed)?;
-    encoder.include_checksum(true).map_err(codec_failed)?;
-    Ok(encoder)
+/// The codec itself failed, not what it reads from or writes to.
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+pub(super) fn codec_failed(source: io::Error) -> StorageError {
+    StorageError::Failed { action: "set up the codec of", path: "the archive".into(), bytes: 0, source }
 }
 
 /// Reads a compressed stream, of one frame or of several behind each other.
@@ -368,6 +236,8 @@ pub fn detecting_decoder<'a>(mut input: Box<dyn Read + Send + 'a>) -> Result<Box
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]

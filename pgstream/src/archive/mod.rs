@@ -7,6 +7,8 @@
 //! closes it.
 
 mod compression;
+#[cfg(any(feature = "gzip", feature = "zstd", feature = "lz4"))]
+mod encoder;
 mod if_exists;
 #[cfg(feature = "lz4")]
 mod lz4;

@@ -217,10 +217,12 @@ mod tests {
             let (sender, mut stream) = byte_stream();
             let mut queue = OutputQueue::start(Box::new(sender));
             queue.write_text("all").await.unwrap();
-            let done = match is_finished {
-                true => tokio::spawn(async { queue.finish().await.map(|_| ()) }),
-                false => tokio::spawn(async { Ok(drop(queue)) }),
-            };
+            let done = tokio::spawn(async move {
+                match is_finished {
+                    true => queue.finish().await.map(|_| ()),
+                    false => Ok(()),
+                }
+            });
             let mut text = Vec::new();
             let end = loop {
                 match next(&mut stream).await {
