@@ -130,6 +130,13 @@ const LAST_LINE: &str = "-- pgstream manifest end: ";
 const LINE_BYTES: usize = 120;
 
 impl Manifest {
+    /// A manifest of this build that has no contents yet. `snapshot_time` is RFC 3339 in UTC.
+    pub fn new(source: SourceIdentity, snapshot_time: impl Into<String>) -> Self {
+        let pgstream_version = env!("CARGO_PKG_VERSION").to_owned();
+        let snapshot_time = snapshot_time.into();
+        Self { format: MANIFEST_FORMAT, pgstream_version, source, snapshot_time, ..Self::default() }
+    }
+
     /// The comment that closes a plain script.
     ///
     /// JSON escapes line breaks, so no name can end the comment; and psql looks for nothing within one.

@@ -2,7 +2,7 @@ use futures_util::StreamExt;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::*;
-use crate::archive::manifest::PlainTail;
+use crate::archive::manifest::{PlainTail, SourceIdentity};
 use crate::archive::test_entry::entry;
 use crate::archive::{CopyTarget, OutputOptions, Pass};
 use crate::catalog::{Section, SequenceData, TableData};
@@ -58,7 +58,8 @@ async fn write(toc: &Toc) -> String {
     for entry in &toc.entries {
         write_entry(&mut *writer, entry).await;
     }
-    writer.finish(Manifest::default()).await.unwrap();
+    let manifest = Manifest::new(SourceIdentity::default(), "2026-01-02T03:04:05Z");
+    writer.finish(manifest).await.unwrap();
     String::from_utf8(read.await.unwrap()).unwrap()
 }
 
