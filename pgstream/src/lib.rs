@@ -11,6 +11,7 @@ pub mod import;
 pub mod name;
 pub mod progress;
 pub mod report;
+pub mod storage;
 pub mod sync;
 
 pub use error::{ConnectionError, DataError, Error, ErrorCode, Result, Retry, ServerError};

@@ -25,6 +25,14 @@ pub struct Toc {
     pub entries: Vec<TocEntry>,
 }
 
+impl Toc {
+    /// The same entries in the order in which a script applies them: pass by pass.
+    pub fn in_passes(mut self) -> Self {
+        self.entries.sort_by_key(|entry| entry.pass);
+        self
+    }
+}
+
 /// One thing to make, or to fill.
 #[derive(Debug, Clone)]
 pub struct TocEntry {

@@ -4,19 +4,23 @@
 //! [`hint`](Error::hint) with the next step, and says by [`retry`](Error::retry) whether the same call may work later.
 //! No error holds a password or the value of a cell in what it prints.
 
+mod archive;
 mod catalog;
 mod code;
 mod connection;
 mod data;
 mod import;
 mod server;
+mod storage;
 
+pub use archive::ArchiveError;
 pub use catalog::CatalogError;
 pub use code::ErrorCode;
 pub use connection::ConnectionError;
 pub use data::DataError;
 pub use import::ImportError;
 pub use server::ServerError;
+pub use storage::StorageError;
 
 /// A result whose error is pgstream's own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -75,6 +79,12 @@ pub enum Error {
     /// The run was cancelled.
     #[error("the run was cancelled")]
     Cancelled,
+    /// See [`StorageError`].
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// See [`ArchiveError`].
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
 }
 
 impl Error {
@@ -86,6 +96,8 @@ impl Error {
             Self::Data(e) => e.code(),
             Self::Import(e) => e.code(),
             Self::Cancelled => ErrorCode::Cancelled,
+            Self::Storage(e) => e.code(),
+            Self::Archive(e) => e.code(),
         }
     }
 
@@ -97,6 +109,8 @@ impl Error {
             Self::Data(e) => e.hint(),
             Self::Import(e) => e.hint(),
             Self::Cancelled => "Run the same command again when you want it.".into(),
+            Self::Storage(e) => e.hint(),
+            Self::Archive(e) => e.hint(),
         }
     }
 
@@ -108,6 +122,8 @@ impl Error {
             Self::Data(e) => e.retry(),
             Self::Import(e) => e.retry(),
             Self::Cancelled => Retry::AfterOperator,
+            Self::Storage(e) => e.retry(),
+            Self::Archive(e) => e.retry(),
         }
     }
 }
