@@ -90,7 +90,7 @@ pub async fn read(connection: &Connection, relations: &[u32]) -> Result<Catalog,
 }
 
 async fn fetch(connection: &Connection, query: CatalogQuery, relations: &[u32]) -> Result<Rows, CatalogError> {
-    let sql = version_tags::for_version(query.sql, connection.major());
+    let sql = version_tags::for_version(query.sql, connection.version().major());
     let rows = match query.takes_relations() {
         true => connection.query(&sql, &[(&relations, Type::OID_ARRAY)]).await?,
         false => connection.query(&sql, &[]).await?,

@@ -1,54 +1,34 @@
-//! Connections to a server.
+//! Connections to a server: who is meant, how to get there, and one session to ask questions in.
+//!
+//! Words: an *environment* is what a process sees, as data; a *config* is an understood connection string; an *endpoint* is one
+//! place where a server may be; a *transport* is the open socket, encrypted or not; a *session* is a transport that is logged in.
+//! A [`Connection`] is a session for queries. Sessions that carry COPY at full speed take over the socket after login.
+//!
+//! Not here: names of profiles, whether a database may be written to, and what its server really is.
 
-use std::collections::HashMap;
+mod cancel;
+mod config;
+mod environment;
+mod failure;
+mod loan;
+mod login;
+mod notice;
+// Sessions for COPY are built on it.
+#[allow(dead_code)]
+mod raw;
+mod server_version;
+mod session;
+mod tls;
+mod transport;
 
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, NoTls, Row};
+#[allow(unused_imports)]
+pub(crate) use raw::{RawSession, open_raw};
+#[allow(unused_imports)]
+pub(crate) use transport::Transport;
 
-use crate::error::{ConnectionError, ServerError};
-
-/// One session for queries.
-#[derive(Debug)]
-pub struct Connection {
-    client: Client,
-    major: u32,
-    parameters: HashMap<String, String>,
-}
-
-impl Connection {
-    /// Connects.
-    pub async fn open_url(url: &str) -> Result<Self, ConnectionError> {
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(|e| wrap(&e))?;
-        let version = connection.parameter("server_version").unwrap_or("0").to_owned();
-        tokio::spawn(connection);
-        let major = version.split(['.', ' ', 'b', 'r', 'd']).next().and_then(|v| v.parse().ok()).unwrap_or(0);
-        Ok(Self { client, major, parameters: HashMap::new() })
-    }
-
-    /// Runs one query, in one round trip.
-    pub async fn query(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, ConnectionError> {
-        self.client.query_typed(sql, params).await.map_err(|e| wrap(&e))
-    }
-
-    /// Runs statements.
-    pub async fn batch(&self, sql: &str) -> Result<(), ConnectionError> {
-        self.client.batch_execute(sql).await.map_err(|e| wrap(&e))
-    }
-
-    /// The server's major version.
-    pub fn major(&self) -> u32 {
-        self.major
-    }
-
-    /// A parameter of the session.
-    pub fn parameter(&self, name: &str) -> Option<String> {
-        self.parameters.get(name).cloned()
-    }
-}
-
-fn wrap(e: &tokio_postgres::Error) -> ConnectionError {
-    match e.as_db_error() {
-        Some(db) => ConnectionError::Server { server: String::new(), source: ServerError::from(db) },
-        None => ConnectionError::Lost { server: String::new(), problem: e.to_string() },
-    }
-}
+pub use cancel::Canceller;
+pub use config::{ConnectionConfig, Endpoint, HostKind};
+pub use environment::Environment;
+pub use notice::ServerNotice;
+pub use server_version::ServerVersion;
+pub use session::Connection;

@@ -30,7 +30,7 @@ pub enum ConnectionError {
         /// `user@host:port/database`.
         server: String,
         /// What the server, or our side of the exchange, said.
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// The encrypted connection could not be made.
     #[error("could not make an encrypted connection to {server}: {problem}")]
@@ -62,7 +62,7 @@ pub enum ConnectionError {
         /// `user@host:port/database`.
         server: String,
         /// The server's own words.
-        source: ServerError,
+        source: Box<ServerError>,
     },
     /// The server is not one that pgstream works with.
     #[error("{server} is {product}, which is not supported")]
