@@ -6,7 +6,8 @@ pub mod connection;
 pub mod ddl;
 pub mod error;
 pub mod export;
+pub mod guard;
 pub mod name;
 
-pub use error::{ConnectionError, Error, ErrorCode, Result, Retry, ServerError};
+pub use error::{ConnectionError, Error, ErrorCode, GuardError, GuardRule, Result, Retry, ServerError};
 pub use name::QualifiedName;

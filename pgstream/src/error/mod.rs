@@ -7,11 +7,13 @@
 mod catalog;
 mod code;
 mod connection;
+mod guard;
 mod server;
 
 pub use catalog::CatalogError;
 pub use code::ErrorCode;
 pub use connection::ConnectionError;
+pub use guard::{GuardError, GuardRule};
 pub use server::ServerError;
 
 /// A result whose error is pgstream's own.
@@ -53,6 +55,9 @@ pub enum Error {
     /// See [`CatalogError`].
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// See [`GuardError`].
+    #[error(transparent)]
+    Guard(#[from] GuardError),
 }
 
 impl Error {
@@ -61,6 +66,7 @@ impl Error {
         match self {
             Self::Connection(e) => e.code(),
             Self::Catalog(e) => e.code(),
+            Self::Guard(e) => e.code(),
         }
     }
 
@@ -69,6 +75,7 @@ impl Error {
         match self {
             Self::Connection(e) => e.hint(),
             Self::Catalog(e) => e.hint(),
+            Self::Guard(e) => e.hint(),
         }
     }
 
@@ -77,6 +84,7 @@ impl Error {
         match self {
             Self::Connection(e) => e.retry(),
             Self::Catalog(e) => e.retry(),
+            Self::Guard(e) => e.retry(),
         }
     }
 }
