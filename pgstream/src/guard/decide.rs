@@ -106,11 +106,7 @@ pub(crate) fn by_hosting(target: &NamedDatabase, identity: &DatabaseIdentity, pr
 }
 
 /// By what the database says of itself: a mark that is more precious than what was permitted.
-pub(crate) fn by_mark(
-    target: &NamedDatabase,
-    identity: &DatabaseIdentity,
-    permitted: Option<Class>,
-) -> Result<(), GuardError> {
+pub(crate) fn by_mark(target: &NamedDatabase, identity: &DatabaseIdentity, permitted: Option<Class>) -> Result<(), GuardError> {
     match identity.class_mark {
         Some(mark) if mark.is_protected() && permitted.is_none_or(|class| class < mark) => Err(GuardError::Refused {
             rule: GuardRule::MarkedDatabase,
@@ -247,7 +243,11 @@ pub(crate) fn remembered(target: &NamedDatabase, identity: &DatabaseIdentity, ea
 }
 
 /// What the source is to the target.
-pub(crate) fn by_source(target: &NamedDatabase, identity: &DatabaseIdentity, verdict: Verdict) -> Result<Option<String>, GuardError> {
+pub(crate) fn by_source(
+    target: &NamedDatabase,
+    identity: &DatabaseIdentity,
+    verdict: Verdict,
+) -> Result<Option<String>, GuardError> {
     match verdict {
         Verdict::Different(difference) => Ok(NotThat::by(difference, "the source").note),
         Verdict::Same(why) => Err(source_is_target(shown(target, identity), why)),

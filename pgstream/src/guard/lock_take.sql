@@ -2,4 +2,3 @@
 -- $1  int8  the lock's key
 select pg_catalog.pg_try_advisory_xact_lock($1)  as is_taken
      , pg_catalog.pg_backend_pid()               as backend_pid
-     , pg_catalog.pg_is_in_recovery()            as is_in_recovery

@@ -33,7 +33,7 @@ pub use profile::{NamedDatabase, Profile, Profiles};
 use crate::connection::{Connection, ConnectionConfig};
 use crate::error::{ConnectionError, GuardError};
 use decide::{Cluster, NotThat, ProfileCheck};
-use same_database::{Facts, HeldLock, LockTest, Verdict, judge};
+use same_database::{Facts, LockTest, LockTester, Verdict, judge};
 
 /// A protected database that has not answered in this time counts as unreachable; then what is remembered of it decides.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -94,7 +94,8 @@ impl<'a> AdmitRequest<'a> {
     /// Whether name and address were admitted already.
     fn is_beside(&self) -> bool {
         self.beside.is_some_and(|admitted| {
-            admitted.config.endpoints() == self.target.config().endpoints() && admitted.profile.as_deref() == self.target.profile()
+            admitted.config.endpoints() == self.target.config().endpoints()
+                && admitted.profile.as_deref() == self.target.profile()
         })
     }
 
@@ -201,7 +202,7 @@ struct Seen {
 }
 
 async fn compare(request: &AdmitRequest<'_>, target: &Connection, identity: &DatabaseIdentity) -> Result<Seen, GuardError> {
-    let lock = HeldLock::take(target).await;
+    let lock = LockTester::begin(target).await;
     let remembered = request.memory.recall().await?;
     let forbidden = request.forbidden();
     let profiles = join_all(forbidden.iter().map(|profile| compare_profile(request, profile, identity, &lock, &remembered)));
@@ -220,10 +221,10 @@ async fn compare(request: &AdmitRequest<'_>, target: &Connection, identity: &Dat
     Ok(Seen { notes, may_write_cluster, source_mark })
 }
 
-type Lock<'a> = Result<HeldLock<'a>, String>;
+type Tester<'a> = Result<LockTester<'a>, String>;
 
 /// Tries the target's lock over there, and judges.
-async fn verdict(lock: &Lock<'_>, target: &DatabaseIdentity, other: &Connection, identity: &DatabaseIdentity) -> Verdict {
+async fn verdict(lock: &Tester<'_>, target: &DatabaseIdentity, other: &Connection, identity: &DatabaseIdentity) -> Verdict {
     let test = match lock {
         Ok(lock) => lock.test(other).await,
         Err(why) => LockTest::Untrusted(why.clone()),
@@ -234,7 +235,7 @@ async fn verdict(lock: &Lock<'_>, target: &DatabaseIdentity, other: &Connection,
 async fn compare_source(
     request: &AdmitRequest<'_>,
     identity: &DatabaseIdentity,
-    lock: &Lock<'_>,
+    lock: &Tester<'_>,
 ) -> Result<(Option<String>, Option<Class>), GuardError> {
     let Some(source) = request.source else { return Ok((None, None)) };
     let (connection, found) = identify(source.config()).await.map_err(|e| failed("the source", e))?;
@@ -247,7 +248,7 @@ async fn compare_profile(
     request: &AdmitRequest<'_>,
     profile: &Profile,
     identity: &DatabaseIdentity,
-    lock: &Lock<'_>,
+    lock: &Tester<'_>,
     remembered: &[RememberedIdentity],
 ) -> Result<NotThat, GuardError> {
     let AdmitRequest { target, accept_unidentified, .. } = *request;

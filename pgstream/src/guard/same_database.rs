@@ -101,53 +101,54 @@ pub(crate) fn judge_remembered(now: Facts<'_>, earlier: Facts<'_>) -> Verdict {
     }
 }
 
-/// A random lock, held by an open transaction until the connection is dropped.
-pub(crate) struct HeldLock<'a> {
+/// Tries locks of one connection on others. Its transaction stays open until the connection is closed.
+pub(crate) struct LockTester<'a> {
     connection: &'a Connection,
-    key: i64,
-    backend_pid: i32,
 }
 
-impl<'a> HeldLock<'a> {
-    /// Takes a lock that nobody else can have.
-    pub(crate) async fn take(connection: &'a Connection) -> Result<Self, String> {
-        let key = getrandom::u64().map_err(|e| format!("no random number could be had ({e})"))?.cast_signed();
-        match try_lock(connection, key).await {
-            Ok((true, backend_pid)) => Ok(Self { connection, key, backend_pid }),
-            Ok((false, _)) => Err("a random lock could not be taken".into()),
-            Err(e) => Err(describe(&e)),
-        }
+impl<'a> LockTester<'a> {
+    /// Begins the transaction in which the locks are held.
+    pub(crate) async fn begin(connection: &'a Connection) -> Result<Self, String> {
+        connection.batch("begin").await.map_err(|e| describe(&e))?;
+        Ok(Self { connection })
     }
 
-    /// Tries the same lock on another connection. Leaves no transaction open there.
+    /// Takes a random lock here and tries it on another connection. Leaves no transaction open there.
+    ///
+    /// Several tests may run at one time. Each has a lock of its own: two of the others may be one database.
     pub(crate) async fn test(&self, other: &Connection) -> LockTest {
-        let test = match try_lock(other, self.key).await {
-            Ok((false, _)) => LockTest::Seen,
-            Ok((true, backend_pid)) => match self.is_trusted(other, backend_pid).await {
-                Ok(()) => LockTest::NotSeen,
-                Err(why) => LockTest::Untrusted(why),
-            },
-            Err(e) => LockTest::Untrusted(describe(&e)),
-        };
+        let test = self.try_both(other).await.unwrap_or_else(LockTest::Untrusted);
         // If it fails, the connection is of no more use, and whoever uses it next will see that.
         let _ = other.batch("rollback").await;
         test
     }
 
-    /// Both sessions must still be the ones that took the lock, and must see it themselves.
-    async fn is_trusted(&self, other: &Connection, other_pid: i32) -> Result<(), String> {
-        let (ours, theirs) = tokio::join!(holds(self.connection, self.key), holds(other, self.key));
-        for (held, pid) in [(ours, self.backend_pid), (theirs, other_pid)] {
-            let (is_held, pid_now) = held.map_err(|e| describe(&e))?;
-            if pid != pid_now {
-                return Err("a pooler changes the session within a transaction".into());
-            }
-            if !is_held {
-                return Err("a session does not see the lock that it took itself".into());
-            }
+    async fn try_both(&self, other: &Connection) -> Result<LockTest, String> {
+        let key = getrandom::u64().map_err(|e| format!("no random number could be had ({e})"))?.cast_signed();
+        let (ours, begun) = tokio::join!(try_lock(self.connection, key), other.batch("begin"));
+        begun.map_err(|e| describe(&e))?;
+        let (true, our_pid) = ours.map_err(|e| describe(&e))? else {
+            return Err("a random lock could not be taken".into());
+        };
+        // A transaction keeps a pooler from giving the session to somebody else.
+        let (is_free, their_pid) = try_lock(other, key).await.map_err(|e| describe(&e))?;
+        if !is_free {
+            return Ok(LockTest::Seen);
         }
-        Ok(())
+        let (ours, theirs) = tokio::join!(holds(self.connection, key), holds(other, key));
+        still_holds(ours, our_pid)?;
+        still_holds(theirs, their_pid)?;
+        Ok(LockTest::NotSeen)
     }
+}
+
+/// The session must still be the one that took the lock, and must see it itself.
+fn still_holds(held: Result<(bool, i32), ConnectionError>, pid: i32) -> Result<(), String> {
+    let (is_held, pid_now) = held.map_err(|e| describe(&e))?;
+    if pid != pid_now {
+        return Err("a pooler changes the session within a transaction".into());
+    }
+    if is_held { Ok(()) } else { Err("a session does not see the lock that it took itself".into()) }
 }
 
 /// What failed, without the server's long words.
@@ -159,11 +160,7 @@ fn describe(e: &ConnectionError) -> String {
 }
 
 async fn try_lock(connection: &Connection, key: i64) -> Result<(bool, i32), ConnectionError> {
-    let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 1] = [(&key, Type::INT8)];
-    // A transaction keeps a pooler from giving our session to somebody else.
-    let (begun, row) = tokio::join!(connection.batch("begin"), connection.query_one(TAKE, &params));
-    begun?;
-    let row = row?;
+    let row = connection.query_one(TAKE, &[(&key, Type::INT8)]).await?;
     Ok((column(connection, &row, 0)?, column(connection, &row, 1)?))
 }
 
