@@ -1,1 +1,6 @@
-//! Integration tests.
+//! Integration tests: one binary, so that all tests share the clusters of one run.
+
+mod dependencies;
+mod documentation;
+mod harness_selftest;
+mod layers;

@@ -1,0 +1,153 @@
+//! A schema as `pg_dump` sees it, cut into blocks, so that the order in which objects were created does not matter.
+
+use std::collections::BTreeMap;
+
+use super::pg_dump;
+
+/// One entry of a plain dump: its header and its statements.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Block {
+    /// `TYPE schema.name, owner`.
+    pub title: String,
+    /// The statements, without what depends on versions or on what came before.
+    pub text: String,
+}
+
+/// The database's schema as blocks, in `pg_dump`'s order.
+///
+/// # Panics
+/// If `pg_dump` fails.
+pub fn dump_schema(url: &str) -> Vec<Block> {
+    let dump = pg_dump(url, &["--schema-only", "--quote-all-identifiers"]).unwrap_or_else(|e| panic!("{e}"));
+    blocks(&String::from_utf8_lossy(&dump))
+}
+
+/// Compares two schemas as multisets of blocks.
+///
+/// # Errors
+/// The differences, one per line: `-` only left, `+` only right.
+///
+/// # Panics
+/// If `pg_dump` fails.
+pub fn same_schema(left_url: &str, right_url: &str) -> Result<(), Vec<String>> {
+    let differences = difference(dump_schema(left_url), dump_schema(right_url));
+    if differences.is_empty() { Ok(()) } else { Err(differences) }
+}
+
+fn difference(left: Vec<Block>, right: Vec<Block>) -> Vec<String> {
+    let mut surplus: BTreeMap<Block, i64> = BTreeMap::new();
+    left.into_iter().for_each(|block| *surplus.entry(block).or_default() += 1);
+    right.into_iter().for_each(|block| *surplus.entry(block).or_default() -= 1);
+    surplus.retain(|_, n| *n != 0);
+    let mut by_title: BTreeMap<&str, (Vec<&str>, Vec<&str>)> = BTreeMap::new();
+    for (block, n) in &surplus {
+        let (only_left, only_right) = by_title.entry(&block.title).or_default();
+        if *n > 0 { only_left.push(&block.text) } else { only_right.push(&block.text) }
+    }
+    by_title.into_iter().flat_map(|(title, (left, right))| lines_of(title, &left, &right)).collect()
+}
+
+/// The lines in which two versions of one object differ.
+fn lines_of(title: &str, left: &[&str], right: &[&str]) -> Vec<String> {
+    let lines = |texts: &[&str]| texts.iter().flat_map(|t| t.lines().map(str::to_owned)).collect::<Vec<_>>();
+    let (left_lines, right_lines) = (lines(left), lines(right));
+    let sides = match (left.is_empty(), right.is_empty()) {
+        (false, true) => format!("- {title} (only left)"),
+        (true, false) => format!("+ {title} (only right)"),
+        _ => format!("  {title}"),
+    };
+    let mut out = vec![sides];
+    out.extend(left_lines.iter().filter(|l| !right_lines.contains(l)).map(|l| format!("-     {l}")));
+    out.extend(right_lines.iter().filter(|l| !left_lines.contains(l)).map(|l| format!("+     {l}")));
+    if out.len() == 1 {
+        out.push("      the same lines in another order".into());
+    }
+    out
+}
+
+fn blocks(dump: &str) -> Vec<Block> {
+    let mut blocks = vec![Block { title: "PREAMBLE".into(), text: String::new() }];
+    let mut access_method = String::from("heap");
+
+    for line in dump.lines() {
+        if let Some(header) = line.strip_prefix("-- Name: ").filter(|h| h.contains("; Type: ")) {
+            blocks.push(Block { title: title(header), text: String::new() });
+        } else if let Some(set) = line.strip_prefix("SET default_table_access_method = ") {
+            access_method = set.trim_matches([';', '"']).to_owned();
+        } else if !is_noise(line) {
+            let block = blocks.last_mut().expect("the preamble is there");
+            block.text.push_str(line);
+            block.text.push('\n');
+            if line.starts_with("CREATE TABLE ") && access_method != "heap" {
+                block.text.push_str(&format!("-- access method {access_method}\n"));
+            }
+        }
+    }
+    blocks.iter_mut().for_each(settle);
+    blocks.retain(|b| b.title != "PREAMBLE");
+    blocks
+}
+
+/// `name; Type: t; Schema: s; Owner: o` as `t s.name, o`.
+fn title(header: &str) -> String {
+    let part = |key: &str| header.split("; ").find_map(|p| p.strip_prefix(key)).unwrap_or("-").to_owned();
+    let name = header.split("; Type: ").next().unwrap_or_default();
+    let tablespace = part("Tablespace: ");
+    let tablespace = if tablespace == "-" { String::new() } else { format!(", tablespace {tablespace}") };
+    format!("{} {}.{name}, {}{tablespace}", part("Type: "), part("Schema: "), part("Owner: "))
+}
+
+fn is_noise(line: &str) -> bool {
+    const STARTS: [&str; 8] = [
+        "\\restrict ",
+        "\\unrestrict ",
+        "-- Dumped ",
+        "-- PostgreSQL database dump",
+        "-- Started on",
+        "-- Completed on",
+        "SET default_tablespace",
+        "SET default_with_oids",
+    ];
+    line.is_empty() || line == "--" || STARTS.iter().any(|start| line.starts_with(start))
+}
+
+/// Takes out what two equal objects may differ in: the order of grants, and an internal column mark of some 15.x servers.
+fn settle(block: &mut Block) {
+    let mut lines: Vec<&str> =
+        block.text.lines().filter(|l| !(l.starts_with("ALTER ") && l.contains("SET (pg_attver="))).collect();
+    if block.title.starts_with("ACL ") || block.title.starts_with("DEFAULT ACL ") {
+        lines.sort_unstable();
+    }
+    block.text = lines.join("\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DUMP: &str = "\\restrict abc\n-- Dumped by pg_dump version 18\nSET row_security = off;\n\n--\n-- Name: t; Type: TABLE; \
+        Schema: public; Owner: postgres\n--\n\nCREATE TABLE public.t (\n    a integer\n);\n\n\n--\n-- Name: u; Type: TABLE; \
+        Schema: public; Owner: me; Tablespace: fast\n--\n\nCREATE TABLE public.u ();\n";
+
+    #[test]
+    fn a_dump_is_cut_at_its_headers() {
+        let found = blocks(DUMP);
+        let titles: Vec<&str> = found.iter().map(|b| b.title.as_str()).collect();
+        assert_eq!(titles, ["TABLE public.t, postgres", "TABLE public.u, me, tablespace fast"]);
+        assert_eq!(found[0].text, "CREATE TABLE public.t (\n    a integer\n);");
+    }
+
+    #[test]
+    fn a_changed_line_is_shown_with_its_object() {
+        let changed = DUMP.replace("a integer", "a bigint");
+        let expected = ["  TABLE public.t, postgres", "-         a integer", "+         a bigint"];
+        assert_eq!(difference(blocks(DUMP), blocks(&changed)), expected);
+    }
+
+    #[test]
+    fn the_order_of_objects_does_not_matter() {
+        let mut reversed = blocks(DUMP);
+        reversed.reverse();
+        assert_eq!(difference(blocks(DUMP), reversed), Vec::<String>::new());
+    }
+}
