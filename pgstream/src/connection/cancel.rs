@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::config::SocketOptions;
+use super::failure::Failure;
 use super::loan::Facts;
 use super::login::open_transport;
 use super::tls::TlsPlan;
@@ -59,8 +60,10 @@ impl Canceller {
 }
 
 impl Target {
-    async fn send(&self) -> Result<(), super::failure::Failure> {
-        let Some(key) = &self.facts.cancel_key else { return Ok(()) };
+    async fn send(&self) -> Result<(), Failure> {
+        let Some(key) = &self.facts.cancel_key else {
+            return Err(Failure::Protocol("the server gave no key for cancelling".into()));
+        };
         let mut transport = open_transport(&self.address, self.tls.as_ref(), &self.socket).await?;
         let mut request = Vec::with_capacity(16);
         for word in [16, CANCEL_REQUEST, self.facts.pid.cast_unsigned(), u32::from_be_bytes(key.0)] {

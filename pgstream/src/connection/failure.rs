@@ -93,7 +93,7 @@ impl Failure {
             Self::Tls(problem, _) => ConnectionError::Tls { server, problem },
             Self::Protocol(problem) => ConnectionError::Protocol { server, problem },
             Self::Refused(source) if source.sqlstate.starts_with("28") => ConnectionError::Authentication { server, source },
-            Self::Refused(source) => ConnectionError::Server { server, source },
+            Self::Refused(source) => ConnectionError::Refused { server, source },
             Self::Login(message) => {
                 let source =
                     ServerError { severity: "FATAL".into(), sqlstate: "28000".into(), message, ..ServerError::default() };

@@ -18,6 +18,8 @@ mod notice;
 mod raw;
 mod server_version;
 mod session;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod transport;
 

@@ -1,9 +1,10 @@
 //! One session for questions.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Row, SimpleQueryMessage};
@@ -26,18 +27,13 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub struct Connection {
     client: Client,
     task: DriverTask,
-    shared: Arc<Shared>,
+    notices: Arc<Notices>,
+    /// Why the session ended, once it has.
+    ended: watch::Receiver<Option<String>>,
     facts: Facts,
     canceller: Canceller,
     version: ServerVersion,
     describe: String,
-}
-
-/// What the task that moves bytes tells the session.
-#[derive(Default)]
-struct Shared {
-    notices: Notices,
-    ended: Mutex<Option<String>>,
 }
 
 /// Ends the task when dropped.
@@ -65,9 +61,10 @@ impl Connection {
             return Err(ConnectionError::Protocol { server: describe, problem });
         };
         terms.stop_watching();
-        let shared = Arc::new(Shared::default());
-        let task = DriverTask(tokio::spawn(drive(driver, Arc::clone(&shared))));
-        Ok(Self { client, task, shared, facts, canceller, version, describe })
+        let notices = Arc::new(Notices::default());
+        let (reason, ended) = watch::channel(None);
+        let task = DriverTask(tokio::spawn(drive(driver, Arc::clone(&notices), reason)));
+        Ok(Self { client, task, notices, ended, facts, canceller, version, describe })
     }
 
     /// Asks one question with parameters and their types, and collects the rows: one round trip, no named statement, so it works
@@ -79,7 +76,10 @@ impl Connection {
     /// # Cancellation
     /// Dropping the future does not end the statement: its rows are read and thrown away.
     pub async fn query(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, ConnectionError> {
-        self.client.query_typed(sql, params).await.map_err(|e| self.error(&e))
+        match self.client.query_typed(sql, params).await {
+            Ok(rows) => Ok(rows),
+            Err(e) => Err(self.error(&e).await),
+        }
     }
 
     /// As [`query`](Self::query), for exactly one row.
@@ -107,7 +107,10 @@ impl Connection {
     /// # Errors
     /// As [`query`](Self::query). What stands behind the failed statement has not run.
     pub async fn batch(&self, sql: &str) -> Result<(), ConnectionError> {
-        self.client.batch_execute(sql).await.map_err(|e| self.error(&e))
+        match self.client.batch_execute(sql).await {
+            Ok(()) => Ok(()),
+            Err(e) => Err(self.error(&e).await),
+        }
     }
 
     /// Runs statements, separated by semicolons, and collects the rows of all of them as text.
@@ -115,7 +118,10 @@ impl Connection {
     /// # Errors
     /// As [`batch`](Self::batch).
     pub async fn simple_query(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, ConnectionError> {
-        let messages = self.client.simple_query(sql).await.map_err(|e| self.error(&e))?;
+        let messages = match self.client.simple_query(sql).await {
+            Ok(messages) => messages,
+            Err(e) => return Err(self.error(&e).await),
+        };
         let rows = messages.iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()),
             _ => None,
@@ -150,7 +156,7 @@ impl Connection {
 
     /// The notices since the last call; at most the newest 256.
     pub fn take_notices(&self) -> Vec<ServerNotice> {
-        self.shared.notices.take()
+        self.notices.take()
     }
 
     /// Whether the connection is known to be over.
@@ -166,19 +172,25 @@ impl Connection {
         let _ = tokio::time::timeout(FAREWELL, &mut task.0).await;
     }
 
+    /// Why the session ended. The task that knows may be a moment behind.
+    async fn reason(&self) -> Option<String> {
+        let mut ended = self.ended.clone();
+        let reason = tokio::time::timeout(FAREWELL, ended.wait_for(Option::is_some)).await;
+        reason.ok()?.ok()?.clone()
+    }
+
     fn protocol(&self, problem: &str) -> ConnectionError {
         ConnectionError::Protocol { server: self.describe.clone(), problem: problem.to_owned() }
     }
 
-    fn error(&self, e: &tokio_postgres::Error) -> ConnectionError {
+    async fn error(&self, e: &tokio_postgres::Error) -> ConnectionError {
         let server = self.describe.clone();
         if let Some(db) = e.as_db_error() {
             return ConnectionError::Server { server, source: Box::new(db.into()) };
         }
         let cause = std::error::Error::source(e).map(|source| format!("{e}: {source}"));
         if e.is_closed() || std::error::Error::source(e).is_some_and(|s| s.is::<std::io::Error>()) {
-            let ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let problem = ended.or(cause).unwrap_or_else(|| "the server closed it".into());
+            let problem = self.reason().await.or(cause).unwrap_or_else(|| "the server closed it".into());
             return ConnectionError::Lost { server, problem };
         }
         ConnectionError::Protocol { server, problem: cause.unwrap_or_else(|| e.to_string()) }
@@ -191,18 +203,18 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// Moves bytes until the session ends, and remembers why it did.
-async fn drive(mut driver: Driver, shared: Arc<Shared>) {
+/// Moves bytes until the session ends, and tells why it did.
+async fn drive(mut driver: Driver, notices: Arc<Notices>, reason: watch::Sender<Option<String>>) {
     loop {
         match poll_fn(|cx| driver.poll_message(cx)).await {
-            Some(Ok(AsyncMessage::Notice(notice))) => shared.notices.push(ServerError::from(&notice)),
+            Some(Ok(AsyncMessage::Notice(notice))) => notices.push(ServerError::from(&notice)),
             Some(Ok(_)) => {}
             Some(Err(e)) => {
-                let reason = match e.as_db_error() {
+                let text = match e.as_db_error() {
                     Some(db) => ServerError::from(db).to_string(),
                     None => std::error::Error::source(&e).map_or_else(|| e.to_string(), |source| source.to_string()),
                 };
-                *shared.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+                reason.send_replace(Some(text));
                 return;
             }
             None => return,

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 
 use super::config::SocketOptions;
+use super::failure::Failure;
 use super::tls::TlsStream;
 
 /// A place to connect to, resolved.
@@ -131,7 +132,7 @@ impl AsyncWrite for Transport {
 
 /// `requirepeer`: the server on the other side of a Unix socket must run as that user.
 #[cfg(unix)]
-pub(crate) fn check_peer(stream: &UnixStream, expected: &str) -> io::Result<()> {
+pub(crate) fn check_peer(stream: &UnixStream, expected: &str) -> Result<(), Failure> {
     let uid = stream.peer_cred()?.uid();
     let users = std::fs::read_to_string("/etc/passwd")?;
     let name = users.lines().find_map(|line| {
@@ -141,6 +142,6 @@ pub(crate) fn check_peer(stream: &UnixStream, expected: &str) -> io::Result<()> 
     });
     match name {
         Some(name) if name == expected => Ok(()),
-        _ => Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("the server does not run as {expected} (requirepeer)"))),
+        _ => Err(Failure::Login(format!("the server does not run as {expected} (requirepeer)"))),
     }
 }

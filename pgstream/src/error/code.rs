@@ -28,6 +28,8 @@ error_codes! {
     ConnectionUnreachable = "connection_unreachable",
     /// The server refused the user, the password or the certificate.
     ConnectionAuthentication = "connection_authentication",
+    /// The server gives no session: no such database, no free connection, shutting down.
+    ConnectionRefused = "connection_refused",
     /// The TLS handshake failed, or the certificate is not the one that was asked for.
     ConnectionTls = "connection_tls",
     /// An open connection broke.

@@ -32,6 +32,14 @@ pub enum ConnectionError {
         /// What the server, or our side of the exchange, said.
         source: Box<ServerError>,
     },
+    /// The server knows the user and does not give a session: no such database, no free connection, shutting down.
+    #[error("could not open a session on {server}")]
+    Refused {
+        /// `user@host:port/database`.
+        server: String,
+        /// What the server said.
+        source: Box<ServerError>,
+    },
     /// The encrypted connection could not be made.
     #[error("could not make an encrypted connection to {server}: {problem}")]
     Tls {
@@ -78,7 +86,7 @@ impl ConnectionError {
     /// The error that the server reported, if it was the server that ended this.
     pub fn server_error(&self) -> Option<&ServerError> {
         match self {
-            Self::Authentication { source, .. } | Self::Server { source, .. } => Some(source),
+            Self::Authentication { source, .. } | Self::Refused { source, .. } | Self::Server { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -93,6 +101,7 @@ impl ConnectionError {
             Self::Parse { .. } => ErrorCode::ConnectionString,
             Self::Unreachable { .. } => ErrorCode::ConnectionUnreachable,
             Self::Authentication { .. } => ErrorCode::ConnectionAuthentication,
+            Self::Refused { .. } => ErrorCode::ConnectionRefused,
             Self::Tls { .. } => ErrorCode::ConnectionTls,
             Self::Lost { .. } => ErrorCode::ConnectionLost,
             Self::Protocol { .. } => ErrorCode::ConnectionProtocol,
@@ -108,6 +117,11 @@ impl ConnectionError {
             Self::Authentication { .. } => {
                 "Check the user and the password (URL, PGPASSWORD or ~/.pgpass) and the server's pg_hba.conf.".into()
             }
+            Self::Refused { source, .. } => match source.sqlstate.as_str() {
+                "3D000" => "Check the name of the database, or create it first.".into(),
+                "53300" => "Wait until other sessions end, use fewer jobs, or raise max_connections.".into(),
+                _ => "Try again later; the server's log has more.".into(),
+            },
             Self::Tls { .. } => "Check sslmode, sslrootcert and the host name in the server's certificate.".into(),
             Self::Lost { .. } => "Run the same command again. If it happens again, look into the server's log.".into(),
             Self::Protocol { .. } => "Check that the address is a PostgreSQL server and not something in front of it.".into(),
@@ -120,7 +134,9 @@ impl ConnectionError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Unreachable { .. } | Self::Lost { .. } => Retry::Now,
-            Self::Server { source, .. } | Self::Authentication { source, .. } => Retry::from_sqlstate(&source.sqlstate),
+            Self::Server { source, .. } | Self::Refused { source, .. } | Self::Authentication { source, .. } => {
+                Retry::from_sqlstate(&source.sqlstate)
+            }
             Self::Parse { .. } | Self::Protocol { .. } | Self::Unsupported { .. } => Retry::Never,
             Self::Tls { .. } => Retry::AfterOperator,
         }

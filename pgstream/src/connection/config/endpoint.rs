@@ -57,6 +57,7 @@ impl Endpoint {
     }
 
     /// The name that the server's certificate has to carry, as it was written.
+    #[cfg(feature = "tls")]
     pub(crate) fn certificate_name(&self) -> Option<&str> {
         match &self.kind {
             HostKind::Name(name) => Some(name),

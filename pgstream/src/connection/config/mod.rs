@@ -9,6 +9,8 @@ mod password_file;
 mod secret;
 mod service_file;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod text;
 mod values;
 
@@ -18,6 +20,8 @@ use std::time::Duration;
 
 pub use endpoint::{Endpoint, HostKind};
 pub(crate) use secret::Secret;
+// Without TLS nobody asks what it should be like.
+#[cfg_attr(not(feature = "tls"), allow(unused_imports))]
 pub(crate) use values::{
     AuthRules, CertificateMode, ChannelBinding, Roots, SessionKind, SocketOptions, SslMode, SslNegotiation, TargetSession,
     TlsSettings, TlsVersion,

@@ -18,14 +18,21 @@ pub(crate) struct Settings {
     pub(crate) is_pooled: bool,
 }
 
+/// Whether an error may repeat the name of a parameter. A password that was written without quotes or percent signs falls apart
+/// into words that look like parameters.
+fn may_repeat_names(text: &str, pairs: &Pairs) -> bool {
+    match text::url_body(text) {
+        Some(body) => body.find(['/', '?']).is_none_or(|end| !body[end..].contains('@')),
+        None => !pairs.iter().any(|(name, _)| name == "password"),
+    }
+}
+
 impl Settings {
     /// Collects all sources.
     pub(crate) fn collect(text: &str, env: &Environment) -> Result<Self, ConnectionError> {
         let mut settings = Self::default();
         let pairs = text::split(text)?;
-        // A password that was written without quotes or percent signs falls apart into words that look like parameters.
-        let may_repeat_names = !pairs.iter().any(|(name, _)| name == "password")
-            || text::url_body(text).is_some_and(|b| b.matches('@').count() == 1);
+        let may_repeat_names = may_repeat_names(text, &pairs);
         for (name, value) in pairs {
             settings.store(&name, value, may_repeat_names, true)?;
         }
@@ -59,8 +66,12 @@ impl Settings {
 
     fn store_foreign(&mut self, name: &str, value: &str, may_repeat_name: bool) -> Result<(), ConnectionError> {
         if let Some(known) = keyword::foreign(name) {
-            self.is_pooled |= known == "pgbouncer" && value.eq_ignore_ascii_case("true");
-            self.warnings.push(format!("the connection parameter {known} belongs to another program and has no effect"));
+            let is_pooler = known == "pgbouncer" && value.eq_ignore_ascii_case("true");
+            self.is_pooled |= is_pooler;
+            self.warnings.push(match is_pooler {
+                true => "pgbouncer=true: the connection is taken to go through a pooler".into(),
+                false => format!("the connection parameter {known} belongs to another program and has no effect"),
+            });
             return Ok(());
         }
         let what = if may_repeat_name { format!("parameter {name:?}") } else { "string".into() };
@@ -100,7 +111,7 @@ impl Settings {
             Some((_, meaning)) => Ok(Some(*meaning)),
             None => {
                 let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-                let problem = format!("{value:?} is not one of its values");
+                let problem = "it is not one of its values".into();
                 Err(parse_error(&format!("parameter {name}"), problem, &format!("Write one of: {}.", words.join(", "))))
             }
         }

@@ -72,7 +72,9 @@ fn conninfo_value(text: &str) -> Result<(String, &str), ConnectionError> {
 fn split_url(body: &str) -> Result<Pairs, ConnectionError> {
     let mut pairs = Pairs::new();
     let authority_end = body.find('/').unwrap_or(body.len());
-    let rest = match body[..authority_end].find('@') {
+    let user_end = body[..authority_end].find('@');
+    let rest_has_no_user = user_end.is_none();
+    let rest = match user_end {
         Some(at) => {
             credentials(&body[..at], &mut pairs)?;
             &body[at + 1..]
@@ -82,7 +84,9 @@ fn split_url(body: &str) -> Result<Pairs, ConnectionError> {
     let hosts_end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (hosts, rest) = rest.split_at(hosts_end);
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if hosts.contains('@') || path.contains('@') {
+    // user:12/rest@host reads as the host user, the port 12: what follows must not become the name of a database.
+    let has_lost_credentials = rest_has_no_user && hosts.contains(':') && query.contains('@');
+    if hosts.contains('@') || path.contains('@') || has_lost_credentials {
         return Err(parse_error("URL", "it has an @ too many".into(), ENCODE));
     }
     host_list(hosts, &mut pairs)?;

@@ -72,6 +72,7 @@ pub(crate) enum Roots {
 
 /// Everything about encryption that the connection string says. Files are read when connecting.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "tls"), allow(dead_code))]
 pub(crate) struct TlsSettings {
     pub(crate) mode: SslMode,
     pub(crate) negotiation: SslNegotiation,

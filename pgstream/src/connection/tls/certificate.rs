@@ -5,6 +5,7 @@
 use aws_lc_rs::digest::{self, Algorithm};
 
 const SEQUENCE: u8 = 0x30;
+const BIT_STRING: u8 = 0x03;
 const OBJECT_ID: u8 = 0x06;
 const EXTENSIONS: u8 = 0xa3;
 const VERSION: u8 = 0xa0;
@@ -128,6 +129,23 @@ pub(super) fn has_alternative_name(der: &[u8], kind: NameKind) -> bool {
     alternative_names(der).is_some_and(|mut names| std::iter::from_fn(|| next(&mut names)).any(|name| name.tag == kind as u8))
 }
 
+/// The public key with its algorithm (SubjectPublicKeyInfo), whole.
+pub(super) fn public_key(der: &[u8]) -> Option<&[u8]> {
+    let mut rest = from_subject(der)?;
+    next(&mut rest)?;
+    let start = rest;
+    expect(&mut rest, SEQUENCE)?;
+    Some(&start[..start.len() - rest.len()])
+}
+
+/// The public key's algorithm and the key itself.
+pub(super) fn public_key_parts(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut parts = expect(&mut public_key(der)?, SEQUENCE)?;
+    let algorithm = expect(&mut parts, SEQUENCE)?;
+    // The first byte counts unused bits: none in a key.
+    Some((algorithm, expect(&mut parts, BIT_STRING)?.strip_prefix(&[0])?))
+}
+
 fn alternative_names(der: &[u8]) -> Option<&[u8]> {
     let mut fields = from_subject(der)?;
     let mut extensions = std::iter::from_fn(|| next(&mut fields)).find(|e| e.tag == EXTENSIONS)?.body;
@@ -172,7 +190,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn odd_bytes_are_no_certificate_and_no_panic(bytes: Vec<u8>) {
-            let _ = (end_point(&bytes), common_name(&bytes), has_alternative_name(&bytes, NameKind::Dns));
+            let _ = (end_point(&bytes), common_name(&bytes), public_key_parts(&bytes), has_alternative_name(&bytes, NameKind::Dns));
         }
     }
 }

@@ -9,7 +9,7 @@ use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, SignatureScheme, SupportedProtocolVersion, version};
+use rustls::{CertificateError, ClientConfig, SignatureScheme, SupportedProtocolVersion, version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -126,7 +126,7 @@ pub(crate) async fn start(mut socket: TcpStream, plan: &TlsPlan) -> Result<TlsSt
         }
     }
     let connector = TlsConnector::from(Arc::clone(&plan.config));
-    let stream = connector.connect(plan.name.clone(), socket).await.map_err(|e| Failure::Tls(e.to_string(), true))?;
+    let stream = connector.connect(plan.name.clone(), socket).await.map_err(|e| Failure::Tls(explain(&e), true))?;
     if plan.negotiation == SslNegotiation::Direct && stream.get_ref().1.alpn_protocol() != Some(ALPN) {
         return Err(Failure::Tls("the server did not agree to speak PostgreSQL's protocol (ALPN)".into(), true));
     }
@@ -134,6 +134,21 @@ pub(crate) async fn start(mut socket: TcpStream, plan: &TlsPlan) -> Result<TlsSt
         return Err(Failure::Tls("the server did not ask for a client certificate (sslcertmode=require)".into(), true));
     }
     Ok(stream)
+}
+
+/// The words for what most often goes wrong in a handshake.
+fn explain(e: &io::Error) -> String {
+    match e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::General(problem)) => problem.clone(),
+        Some(rustls::Error::InvalidCertificate(problem)) => match problem {
+            CertificateError::UnknownIssuer => "no trusted authority has signed the server's certificate".into(),
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the server's certificate has expired".into(),
+            CertificateError::NotValidForName => "the server's certificate is for another host".into(),
+            other => format!("the server's certificate is not accepted: {other}"),
+        },
+        _ if e.kind() == io::ErrorKind::UnexpectedEof => "the server closed the connection during the handshake".into(),
+        _ => e.to_string(),
+    }
 }
 
 /// What binds a login to this session.
