@@ -7,6 +7,7 @@ mod data;
 pub mod ddl;
 pub mod error;
 pub mod export;
+pub mod guard;
 pub mod import;
 pub mod name;
 pub mod progress;
@@ -15,6 +16,7 @@ pub mod storage;
 pub mod sync;
 
 pub use error::{ConnectionError, DataError, Error, ErrorCode, Result, Retry, ServerError};
+pub use error::{ConnectionError, Error, ErrorCode, GuardError, GuardRule, Result, Retry, ServerError};
 pub use name::QualifiedName;
 pub use progress::{Event, EventType, Observer, Phase, Run};
 pub use report::{Failure, Proven, TargetState, Verify};
