@@ -7,6 +7,7 @@ pub mod ddl;
 pub mod error;
 pub mod export;
 pub mod name;
+pub mod ordering;
 
 pub use error::{ConnectionError, Error, ErrorCode, Result, Retry, ServerError};
 pub use name::QualifiedName;
