@@ -34,7 +34,9 @@ fn main() {
         }
     }
     let start = Instant::now();
-    let ordered = order_graph(Graph::new(nodes, &dependencies));
+    let graph = Graph::new(nodes, &dependencies);
+    println!("graph of {} nodes in {:?}", graph.len(), start.elapsed());
+    let ordered = order_graph(graph);
     println!(
         "{} objects in {:?}, {} separate, {} dummies, {} unresolved",
         ordered.order.len(),

@@ -1,6 +1,7 @@
 //! What depends on what, without names of kinds: nodes in the order that is wanted, and what each needs.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::catalog::{ObjectId, Role, Section};
 
@@ -64,7 +65,7 @@ impl<'a> Node<'a> {
 #[derive(Debug, Clone)]
 pub struct Graph<'a> {
     nodes: Vec<Node<'a>>,
-    by_id: HashMap<ObjectId, usize>,
+    by_id: HashMap<ObjectId, usize, Mixing>,
     needs: Vec<Vec<usize>>,
 }
 
@@ -83,7 +84,7 @@ impl<'a> Graph<'a> {
 
     /// As [`Graph::new`], with no boundaries.
     pub fn without_boundaries(nodes: impl IntoIterator<Item = Node<'a>>, dependencies: &[(ObjectId, ObjectId)]) -> Self {
-        let mut known = HashSet::new();
+        let mut known: HashSet<ObjectId, Mixing> = HashSet::default();
         let mut nodes: Vec<Node<'a>> = nodes.into_iter().filter(|node| known.insert(node.id)).collect();
         for id in dependencies.iter().flat_map(|(dependent, referenced)| [*dependent, *referenced]) {
             if known.insert(id) {
@@ -91,7 +92,7 @@ impl<'a> Graph<'a> {
             }
         }
         nodes.sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-        let by_id: HashMap<ObjectId, usize> = nodes.iter().enumerate().map(|(number, node)| (node.id, number)).collect();
+        let by_id: HashMap<ObjectId, usize, Mixing> = nodes.iter().enumerate().map(|(number, node)| (node.id, number)).collect();
         let mut needs = vec![Vec::new(); nodes.len()];
         for (dependent, referenced) in dependencies.iter().filter(|(dependent, referenced)| dependent != referenced) {
             needs[by_id[dependent]].push(by_id[referenced]);
@@ -175,5 +176,35 @@ impl<'a> Graph<'a> {
             self.needs[dependent].remove(place);
         }
         place.is_ok()
+    }
+}
+
+/// Hashes object ids by multiplication: oids come from the server's counter and not from somebody who wants collisions,
+/// and there are hundreds of thousands of lookups.
+type Mixing = BuildHasherDefault<MixingHasher>;
+
+#[derive(Default)]
+struct MixingHasher(u64);
+
+impl Hasher for MixingHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_isize(&mut self, value: isize) {
+        self.write_u64(value.cast_unsigned() as u64);
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // An odd constant with no pattern: 2^64 divided by the golden ratio.
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

@@ -1,7 +1,7 @@
 //! Puts objects into an order in which every one can be made, and that is the same for equal databases. Pure.
 //!
-//! Objects are sorted by role, schema and name, then moved only as far as dependencies ask for ([`topological`]). Where
-//! dependencies run in a loop, one of the known repairs breaks it ([`cycles`]) and is told to the objects, which render
+//! Objects are sorted by role, schema and name, then moved only as far as dependencies ask for (`topological.rs`). Where
+//! dependencies run in a loop, one of the known repairs breaks it (`cycles.rs`) and is told to the objects, which render
 //! themselves accordingly. A loop that no repair fits is broken anyway and reported.
 //!
 //! This module does not choose what is wanted: members of extensions are ordered with the rest.

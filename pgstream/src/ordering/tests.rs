@@ -319,8 +319,11 @@ fn rows_follow_those_that_they_reference() {
     assert_eq!(names, ["TABLE DATA public.c, TABLE DATA public.d"]);
 }
 
+/// Nodes and dependencies.
+type RandomGraph = (Vec<(ObjectId, Role, Section)>, Vec<(ObjectId, ObjectId)>);
+
 /// Nodes of random roles that fit together, and any dependencies between them.
-fn any_graph() -> impl Strategy<Value = (Vec<(ObjectId, Role, Section)>, Vec<(ObjectId, ObjectId)>)> {
+fn any_graph() -> impl Strategy<Value = RandomGraph> {
     (2_u32..25).prop_flat_map(|count| {
         let roles = proptest::collection::vec(0_u8..9, count as usize);
         let edges = proptest::collection::vec((0..count, 0..count), 0..60);
