@@ -43,8 +43,10 @@ pub(super) enum Generation {
 pub(super) struct NotNull {
     /// `None` for the name that the server would choose, and before 18, where it has none.
     pub(super) name: Option<String>,
-    /// Whether the table itself has to say it. `None` before 18: the parents tell.
-    pub(super) is_local: Option<bool>,
+    /// Whether the table itself has to say it.
+    pub(super) is_local: bool,
+    /// Whether it is a constraint in the catalog, as since 18, or a mere mark on the column, which cannot tell whose it is.
+    pub(super) is_constraint: bool,
     pub(super) is_no_inherit: bool,
 }
 
@@ -112,7 +114,7 @@ impl Column {
     }
 
     fn prints_not_null(&self, is_partition: bool) -> Option<&NotNull> {
-        self.not_null.as_ref().filter(|n| is_partition || n.is_local.unwrap_or(true))
+        self.not_null.as_ref().filter(|n| is_partition || n.is_local)
     }
 
     fn inline_default(&self, repairs: &Repairs) -> Option<&ColumnDefault> {
@@ -152,9 +154,9 @@ impl Column {
         true
     }
 
-    /// A not-null constraint that the table adds to a column of a parent. Only since 18 the catalog can tell.
+    /// A not-null constraint that the table adds to a column of a parent.
     fn render_lone_not_null(&self, ddl: &mut Ddl, table: &ColumnContext<'_>) -> bool {
-        let Some(not_null) = self.not_null.as_ref().filter(|n| n.is_local == Some(true)) else { return false };
+        let Some(not_null) = self.not_null.as_ref().filter(|n| n.is_local && n.is_constraint) else { return false };
         table.render_separator(ddl);
         not_null.render(ddl, Some(&self.name));
         true
@@ -169,13 +171,17 @@ impl Column {
     }
 
     /// Appends what `CREATE TABLE` cannot say about the column.
-    pub(super) fn render_properties(&self, ddl: &mut Ddl, table: &QualifiedName) {
+    pub(super) fn render_properties(&self, ddl: &mut Ddl, table: &QualifiedName, is_partition: bool) {
         if self.is_dropped {
             return;
         }
         let alter = |ddl: &mut Ddl| {
             ddl.sql("ALTER TABLE ONLY ").name(table).sql(" ALTER COLUMN ").ident(&self.name).sql(" SET ");
         };
+        if !self.is_listed(is_partition) && self.not_null.as_ref().is_some_and(|n| n.is_local && !n.is_constraint) {
+            alter(ddl);
+            ddl.sql("NOT NULL").end();
+        }
         if let Some(target) = self.statistics {
             alter(ddl);
             ddl.sql("STATISTICS ").number(target).end();
@@ -243,9 +249,11 @@ impl NotNull {
         // A comment needs a name that is certain.
         let is_commented = row.get::<Option<u32>>("commented_not_null")?.is_some();
         let name: Option<String> = row.get("not_null_name")?;
+        let is_local: Option<bool> = row.get("is_not_null_local")?;
         Ok(Some(Self {
             name: name.filter(|name| is_commented || !is_default_name(name, table, column)),
-            is_local: row.get("is_not_null_local")?,
+            is_local: is_local.unwrap_or(true),
+            is_constraint: is_local.is_some(),
             is_no_inherit: row.get("is_not_null_alone")?,
         }))
     }
@@ -323,11 +331,7 @@ impl Column {
 fn inherit_not_null(column: &mut Column, above: &[&Column]) {
     let is_above = above.iter().any(|parent| parent.not_null.is_some());
     if let Some(not_null) = &mut column.not_null {
-        match not_null.is_local {
-            None => not_null.is_local = Some(!is_above),
-            Some(_) if !is_above => not_null.is_local = Some(true),
-            Some(_) => {}
-        }
+        not_null.is_local = !is_above || not_null.is_local && not_null.is_constraint;
     }
 }
 
@@ -371,8 +375,13 @@ mod tests {
         Column { default: Some(ColumnDefault { id, expression: expression.into(), placement: Placement::Inline }), ..column }
     }
 
-    fn not_null(is_local: Option<bool>) -> Option<NotNull> {
-        Some(NotNull { name: None, is_local, is_no_inherit: false })
+    /// As a server before 18 has it.
+    fn marked() -> Option<NotNull> {
+        Some(NotNull { name: None, is_local: true, is_constraint: false, is_no_inherit: false })
+    }
+
+    fn constrained(is_local: bool) -> Option<NotNull> {
+        Some(NotNull { name: None, is_local, is_constraint: true, is_no_inherit: false })
     }
 
     /// The column of a child as `CREATE TABLE` and the statements behind it have it.
@@ -381,7 +390,7 @@ mod tests {
         inherit(&mut child, is_partition, &[PARENT], &ParentColumns::new(&columns, [PARENT]));
         let (mut ddl, repairs) = (Ddl::new(), Repairs::default());
         child.render(&mut ddl, &ColumnContext { is_partition, is_typed: false, repairs: &repairs, is_first: true });
-        child.render_properties(&mut ddl, &QualifiedName::new("s", "t"));
+        child.render_properties(&mut ddl, &QualifiedName::new("s", "t"), is_partition);
         ddl.into_string().trim_start_matches(" (\n    ").to_owned()
     }
 
@@ -407,19 +416,21 @@ mod tests {
 
     #[test]
     fn before_18_a_not_null_of_the_parent_is_not_repeated() {
-        let child = Column { not_null: not_null(None), ..column("a") };
-        let parent = Column { not_null: not_null(None), ..column("a") };
-        assert_eq!(render_child(child.clone(), false, parent), "a integer");
-        assert_eq!(render_child(child, false, column("a")), "a integer NOT NULL");
+        let both = Column { not_null: marked(), ..column("a") };
+        assert_eq!(render_child(both.clone(), false, both.clone()), "a integer");
+        assert_eq!(render_child(both.clone(), false, column("a")), "a integer NOT NULL");
+        let set = "ALTER TABLE ONLY s.t ALTER COLUMN a SET NOT NULL;\n";
+        assert_eq!(render_child(inherited(both), false, column("a")), set);
     }
 
     #[test]
     fn from_18_on_a_local_not_null_of_an_inherited_column_stands_alone() {
-        let parent = Column { not_null: not_null(Some(true)), ..column("a") };
+        let parent = Column { not_null: constrained(true), ..column("a") };
         let name = Some("Own".to_owned());
-        let local = Column { not_null: Some(NotNull { name, is_local: Some(true), is_no_inherit: true }), ..column("a") };
+        let own = NotNull { name, is_local: true, is_constraint: true, is_no_inherit: true };
+        let local = Column { not_null: Some(own), ..column("a") };
         assert_eq!(render_child(inherited(local), false, parent.clone()), "CONSTRAINT \"Own\" NOT NULL a NO INHERIT");
-        let from_parent = Column { not_null: not_null(Some(false)), ..column("a") };
+        let from_parent = Column { not_null: constrained(false), ..column("a") };
         assert_eq!(render_child(inherited(from_parent.clone()), false, parent), "");
         // The parent's is not valid, and so not among its columns' properties.
         assert_eq!(render_child(inherited(from_parent), false, column("a")), "NOT NULL a");

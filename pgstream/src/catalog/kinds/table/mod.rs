@@ -266,7 +266,7 @@ impl Table {
 
     fn render_properties(&self, ddl: &mut Ddl) {
         for column in &self.columns {
-            column.render_properties(ddl, &self.name);
+            column.render_properties(ddl, &self.name, self.is_partition);
         }
         match self.replica_identity {
             'n' => {
