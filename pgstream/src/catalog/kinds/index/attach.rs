@@ -18,12 +18,9 @@ pub(super) struct IndexAttach {
 }
 
 impl IndexAttach {
-    /// `None` for an index that is no member, and where the partitioned table is left out.
+    /// `None` for an index that is no member.
     pub(super) fn decode(row: Record<'_>, index: &Index) -> Result<Option<Self>, CatalogError> {
-        let Some(parent_oid) = row.get::<Option<u32>>("parent_oid")?.filter(|_| row.get("is_parent_held").unwrap_or(false))
-        else {
-            return Ok(None);
-        };
+        let Some(parent_oid) = row.get::<Option<u32>>("parent_oid")? else { return Ok(None) };
         let of = &index.header;
         let id = of.id.part(Part::Attach);
         let mut header = ObjectHeader::new(id, Role::IndexAttach, "INDEX ATTACH", Section::PostData, of.name.as_str());

@@ -9,6 +9,7 @@ select i.indexrelid                                                 as oid
      , t.relname                                                    as table_name
      , case when con.oid is null then pg_catalog.pg_get_indexdef(i.indexrelid) end as definition
      , con.oid                                                      as constraint_oid
+     , d.objoid is not null                                         as is_commented
      , i.indisclustered                                             as is_clustered
      , i.indisreplident                                             as is_replica_identity
      , coalesce(s.spcname, '')                                      as tablespace
@@ -17,7 +18,6 @@ select i.indexrelid                                                 as oid
      , parent.relname                                               as parent_name
      , parent_constraint.oid                                        as parent_constraint_oid
      , parent_index.indrelid                                        as parent_table_oid
-     , parent_held.oid is not null                                  as is_parent_held
   from unnest($1::oid[]) as held(oid)
   join pg_catalog.pg_class t on t.oid = held.oid and t.relkind in ('r', 'p', 'm')
   join pg_catalog.pg_namespace table_schema on table_schema.oid = t.relnamespace
@@ -34,5 +34,6 @@ select i.indexrelid                                                 as oid
   left join pg_catalog.pg_constraint parent_constraint
          on parent_constraint.conindid = parent_index.indexrelid
         and parent_constraint.conrelid = parent_index.indrelid and parent_constraint.contype in ('p', 'u', 'x')
-  left join unnest($1::oid[]) as parent_held(oid) on parent_held.oid = parent_index.indrelid
+  left join pg_catalog.pg_description d
+         on d.classoid = 'pg_catalog.pg_class'::regclass and d.objoid = i.indexrelid and d.objsubid = 0
  order by n.nspname, c.relname

@@ -40,7 +40,10 @@ impl ObjectKind for IndexKind {
             if let Some(attach) = IndexAttach::decode(row, &index)? {
                 found.push(attach);
             }
-            found.push(index);
+            // The constraint makes its index; only a comment on the index is left to say.
+            if index.definition.is_some() || row.get("is_commented")? {
+                found.push(index);
+            }
         }
         Ok(())
     }

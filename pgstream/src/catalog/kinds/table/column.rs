@@ -288,10 +288,10 @@ pub(super) struct ParentColumns<'a> {
 }
 
 impl<'a> ParentColumns<'a> {
-    pub(super) fn new(columns: &'a Columns, parents: impl IntoIterator<Item = u32>) -> Self {
+    pub(super) fn new(parents: &'a Columns) -> Self {
         let by_name = parents
-            .into_iter()
-            .flat_map(|parent| columns.get(&parent).into_iter().flatten().map(move |c| ((parent, c.name.as_str()), c)))
+            .iter()
+            .flat_map(|(parent, columns)| columns.iter().map(move |column| ((*parent, column.name.as_str()), column)))
             .filter(|(_, column)| !column.is_dropped)
             .collect();
         Self { by_name }
@@ -387,7 +387,7 @@ mod tests {
     /// The column of a child as `CREATE TABLE` and the statements behind it have it.
     fn render_child(mut child: Column, is_partition: bool, parent: Column) -> String {
         let columns = Columns::from([(PARENT, vec![parent])]);
-        inherit(&mut child, is_partition, &[PARENT], &ParentColumns::new(&columns, [PARENT]));
+        inherit(&mut child, is_partition, &[PARENT], &ParentColumns::new(&columns));
         let (mut ddl, repairs) = (Ddl::new(), Repairs::default());
         child.render(&mut ddl, &ColumnContext { is_partition, is_typed: false, repairs: &repairs, is_first: true });
         child.render_properties(&mut ddl, &QualifiedName::new("s", "t"), is_partition);

@@ -10,7 +10,7 @@ mod default;
 mod row_security;
 mod rows;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::catalog::kind::{CatalogQuery, Found, ObjectKind, Record, Rows, catalog_query};
 use crate::catalog::reloptions::render_with;
@@ -83,10 +83,11 @@ fn add_columns(tables: &mut [Table], columns: &Rows, defaults: &Rows) -> Result<
     let names = tables.iter().map(|table| (table.oid(), table.name.name.clone())).collect();
     let mut columns: Columns = column::decode_columns(columns, &names)?;
     column::place_defaults(defaults, &mut columns)?;
-    let parents = tables.iter().flat_map(|table| table.parents.iter().map(|parent| parent.oid));
-    let above = ParentColumns::new(&columns, parents);
+    let parents: HashSet<u32> = tables.iter().flat_map(|table| table.parents.iter().map(|parent| parent.oid)).collect();
+    let parents: Columns = parents.into_iter().filter_map(|oid| Some((oid, columns.get(&oid)?.clone()))).collect();
+    let above = ParentColumns::new(&parents);
     for table in tables {
-        let mut own: Vec<Column> = columns.get(&table.oid()).cloned().unwrap_or_default();
+        let mut own: Vec<Column> = columns.remove(&table.oid()).unwrap_or_default();
         let parents: Vec<u32> = table.parents.iter().map(|parent| parent.oid).collect();
         for column in &mut own {
             column::inherit(column, table.is_partition, &parents, &above);
