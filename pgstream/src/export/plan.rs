@@ -11,7 +11,7 @@ use crate::ddl::{self, Ddl};
 /// `order` is what [`crate::ordering`] made of the catalog, less what is not wanted.
 pub fn table_of_contents(catalog: &Catalog, order: &[ObjectId], repairs: &Repairs) -> Toc {
     let objects: HashMap<ObjectId, &dyn Object> = catalog.objects.iter().map(|o| (o.header().id, o.as_ref())).collect();
-    let mut builder = Builder { catalog, repairs, entries: Vec::new(), by_object: HashMap::new() };
+    let mut builder = Builder { catalog, repairs, entries: Vec::new(), by_object: HashMap::new(), inline: HashMap::new() };
     for id in order {
         if let Some(object) = objects.get(id) {
             builder.add_object(*object);
@@ -25,14 +25,23 @@ struct Builder<'a> {
     repairs: &'a Repairs,
     entries: Vec<TocEntry>,
     by_object: HashMap<ObjectId, DumpId>,
+    /// Inline parts that came before the object that holds them; their comments wait for it.
+    inline: HashMap<ObjectId, Vec<&'a ObjectHeader>>,
 }
 
-impl Builder<'_> {
-    fn add_object(&mut self, object: &dyn Object) {
+impl<'a> Builder<'a> {
+    fn add_object(&mut self, object: &'a dyn Object) {
         let header = object.header();
+        if let Some(holder) = header.belongs_to.filter(|id| !object.is_entry(self.repairs) && !self.by_object.contains_key(id)) {
+            self.inline.entry(holder).or_default().push(header);
+            return;
+        }
         let definition = object.is_entry(self.repairs).then(|| self.add_definition(object));
         self.add_comments(header, definition);
         self.add_privileges(header, definition);
+        for inline in self.inline.remove(&header.id).unwrap_or_default() {
+            self.add_comments(inline, definition);
+        }
     }
 
     fn add_definition(&mut self, object: &dyn Object) -> DumpId {
@@ -41,7 +50,7 @@ impl Builder<'_> {
         object.render_create(&mut create, self.repairs);
         object.render_drop(&mut drop, self.repairs);
         let mut entry = self.entry(header, header.desc, header.tag.clone());
-        if self.repairs.postponed.contains(&header.id) {
+        if self.repairs.postponed.contains(&header.id) || is_separated_check(header, self.repairs) {
             entry.section = crate::catalog::Section::PostData;
         }
         entry.pass = if matches!(header.role, Role::Refresh) { Pass::Last } else { Pass::Main };
@@ -81,7 +90,11 @@ impl Builder<'_> {
         if let Some(comment) = self.catalog.comments.get(&(header.id, 0)) {
             let mut sql = Ddl::new();
             sql.sql("COMMENT ON ").sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" IS ").literal(comment).end();
-            self.add_attached(header, definition, "COMMENT", format!("{} {}", address.keyword, header.tag), sql);
+            let tag = match address.keyword {
+                "CONSTRAINT" => format!("CONSTRAINT {} ON {}", header.name, header.tie_break),
+                keyword => format!("{keyword} {}", header.tag),
+            };
+            self.add_attached(header, definition, "COMMENT", tag, sql);
         }
         for (number, column) in (1..).zip(&header.columns) {
             let Some(comment) = self.catalog.comments.get(&(header.id, number)) else { continue };
@@ -159,8 +172,19 @@ fn privileges_of(privileges: &crate::catalog::Privileges) -> ddl::Acl<'_> {
     ddl::Acl { actual: privileges.actual.as_deref(), baseline: &privileges.baseline }
 }
 
+/// A check that a repair took out of its table or domain: it is made after the rows.
+fn is_separated_check(header: &ObjectHeader, repairs: &Repairs) -> bool {
+    matches!(header.role, Role::Check { .. } | Role::DomainCheck { .. }) && repairs.is_separate(header.id)
+}
+
+/// What `COMMENT ON` knows and `ALTER … OWNER TO` does not: its owner is that of its table.
+const WITHOUT_OWN_OWNER: [&str; 5] = ["CONSTRAINT", "INDEX", "POLICY", "RULE", "TRIGGER"];
+
 fn render_owner(header: &ObjectHeader, has_drop: bool) -> String {
     let (Some(address), Some(owner), true) = (&header.address, &header.owner, has_drop) else { return String::new() };
+    if WITHOUT_OWN_OWNER.contains(&address.keyword) {
+        return String::new();
+    }
     let mut sql = Ddl::new();
     sql.sql("ALTER ").sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" OWNER TO ").ident(owner).end();
     sql.into_string()
@@ -179,5 +203,96 @@ fn copy_target(source: &TableData) -> CopyTarget {
         table: source.load_through.clone().unwrap_or_else(|| source.name.clone()),
         columns: source.columns.clone(),
         is_through_root: source.load_through.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Address, Database, Section, class};
+
+    #[derive(Debug)]
+    struct Thing {
+        header: ObjectHeader,
+        is_inline: bool,
+    }
+
+    impl Object for Thing {
+        fn header(&self) -> &ObjectHeader {
+            &self.header
+        }
+
+        fn is_entry(&self, repairs: &Repairs) -> bool {
+            !self.is_inline || repairs.is_separate(self.header.id)
+        }
+
+        fn render_create(&self, ddl: &mut Ddl, _repairs: &Repairs) {
+            ddl.sql("CREATE ").ident(&self.header.name).end();
+        }
+
+        fn render_drop(&self, ddl: &mut Ddl, _repairs: &Repairs) {
+            ddl.sql("DROP ").ident(&self.header.name).end();
+        }
+    }
+
+    const TABLE: ObjectId = ObjectId::relation(1);
+    const CHECK: ObjectId = ObjectId::new(class::PG_CONSTRAINT, 2);
+
+    /// A table with an inline check that has a comment; the check comes first, since its table needs it.
+    fn entries(repairs: &Repairs) -> Vec<TocEntry> {
+        let mut table = ObjectHeader::new(TABLE, Role::Table, "TABLE", Section::PreData, "t");
+        table.owner = Some("me".into());
+        table.address = Some(Address { keyword: "TABLE", grant_keyword: "TABLE", sql: "s.t".into() });
+        let mut check = ObjectHeader::new(CHECK, Role::Check { table: TABLE }, "CHECK CONSTRAINT", Section::PreData, "c");
+        check.owner = Some("me".into());
+        check.tie_break = "t".into();
+        check.address = Some(Address::constraint("c", &crate::QualifiedName::new("s", "t")));
+        check.belongs_to = Some(TABLE);
+        let objects: Vec<Box<dyn Object>> =
+            vec![Box::new(Thing { header: table, is_inline: false }), Box::new(Thing { header: check, is_inline: true })];
+        let catalog = Catalog {
+            database: database(),
+            objects,
+            dependencies: vec![(TABLE, CHECK)],
+            members: HashMap::new(),
+            comments: HashMap::from([((CHECK, 0), "why".to_owned())]),
+        };
+        table_of_contents(&catalog, &[CHECK, TABLE], repairs).entries
+    }
+
+    fn database() -> Database {
+        Database {
+            name: "d".into(),
+            oid: 1,
+            owner: "me".into(),
+            encoding: "UTF8".into(),
+            collation: "C".into(),
+            character_type: "C".into(),
+            locale_provider: 'c',
+            tablespace: "pg_default".into(),
+            server_version: "18".into(),
+            major: 18,
+            is_in_recovery: false,
+            bytes: 0,
+        }
+    }
+
+    #[test]
+    fn the_comment_on_an_inline_check_comes_after_its_table() {
+        let entries = entries(&Repairs::default());
+        assert_eq!(entries.iter().map(|e| e.desc).collect::<Vec<_>>(), ["TABLE", "COMMENT"]);
+        assert_eq!(entries[1].create, "COMMENT ON CONSTRAINT c ON s.t IS 'why';\n");
+        assert_eq!(entries[1].tag, "CONSTRAINT c ON t");
+        assert_eq!(entries[1].dependencies, [entries[0].id]);
+    }
+
+    #[test]
+    fn a_separated_check_comes_after_the_rows_and_has_no_owner_of_its_own() {
+        let repairs = Repairs { separate: [CHECK].into(), ..Repairs::default() };
+        let entries = entries(&repairs);
+        assert_eq!(entries.iter().map(|e| e.desc).collect::<Vec<_>>(), ["CHECK CONSTRAINT", "COMMENT", "TABLE"]);
+        assert_eq!(entries[0].section, Section::PostData);
+        assert_eq!(entries[0].set_owner, "");
+        assert_eq!(entries[2].set_owner, "ALTER TABLE s.t OWNER TO me;\n");
     }
 }
