@@ -1,5 +1,7 @@
 //! What every object of a database has in common.
 
+use std::borrow::Cow;
+
 use crate::ddl::Ddl;
 
 use super::repair::Repairs;
@@ -97,6 +99,16 @@ pub struct Address {
     pub sql: String,
 }
 
+impl Address {
+    /// How `GRANT … ON` names the object: an aggregate without arguments is `f(*)` everywhere but there.
+    pub fn grant_sql(&self) -> Cow<'_, str> {
+        match self.sql.strip_suffix("(*)") {
+            Some(name) if self.keyword == "AGGREGATE" => Cow::Owned(format!("{name}()")),
+            _ => Cow::Borrowed(&self.sql),
+        }
+    }
+}
+
 /// What every object has, whatever its kind.
 #[derive(Debug, Clone)]
 pub struct ObjectHeader {
@@ -126,6 +138,8 @@ pub struct ObjectHeader {
     pub column_privileges: Vec<(String, Privileges)>,
     /// The names of columns by `attnum` - 1, so that comments on columns can be rendered. Dropped columns are empty strings.
     pub columns: Vec<String>,
+    /// What comments and labels of columns hang on, when that is not the object itself: a composite type's relation.
+    pub columns_of: Option<ObjectId>,
     /// Tablespace: `None` not applicable, `Some("")` the database's default.
     pub tablespace: Option<String>,
     /// Table access method, for tables and materialized views.
@@ -152,6 +166,7 @@ impl ObjectHeader {
             privileges: None,
             column_privileges: Vec::new(),
             columns: Vec::new(),
+            columns_of: None,
             tablespace: None,
             access_method: None,
             belongs_to: None,

@@ -1,12 +1,25 @@
 //! Every kind of object that pgstream carries: one file per kind with its SQL beside it.
 
+mod composite_type;
+mod enum_type;
+mod extension;
+mod range_type;
 mod schema;
 mod sequence;
+mod type_header;
 
 use super::kind::ObjectKind;
 
 /// Every kind pgstream knows, in the order it writes them when dependencies allow either.
-pub(crate) const KINDS: &[&dyn ObjectKind] = &[&schema::SchemaKind, &sequence::SequenceKind];
+#[rustfmt::skip]
+pub(crate) const KINDS: &[&dyn ObjectKind] = &[
+    &schema::SchemaKind,
+    &extension::ExtensionKind,
+    &enum_type::EnumKind,
+    &composite_type::CompositeKind,
+    &range_type::RangeKind,
+    &sequence::SequenceKind,
+];
 
 /// The names of all kinds.
 pub fn kind_names() -> impl Iterator<Item = &'static str> {
