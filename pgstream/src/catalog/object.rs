@@ -1,7 +1,5 @@
 //! What every object of a database has in common.
 
-use std::borrow::Cow;
-
 use crate::ddl::Ddl;
 
 use super::repair::Repairs;
@@ -99,16 +97,6 @@ pub struct Address {
     pub sql: String,
 }
 
-impl Address {
-    /// How `GRANT … ON` names the object: an aggregate without arguments is `f(*)` everywhere but there.
-    pub fn grant_sql(&self) -> Cow<'_, str> {
-        match self.sql.strip_suffix("(*)") {
-            Some(name) if self.keyword == "AGGREGATE" => Cow::Owned(format!("{name}()")),
-            _ => Cow::Borrowed(&self.sql),
-        }
-    }
-}
-
 /// What every object has, whatever its kind.
 #[derive(Debug, Clone)]
 pub struct ObjectHeader {
@@ -132,6 +120,8 @@ pub struct ObjectHeader {
     pub owner: Option<String>,
     /// How SQL calls it; `None` for what is never altered, commented or granted on by itself.
     pub address: Option<Address>,
+    /// How `GRANT … ON` names it, where that is not as `address` does: an aggregate goes by its argument types there.
+    pub grant_sql: Option<String>,
     /// Privileges, for kinds that have them.
     pub privileges: Option<Privileges>,
     /// Privileges of columns, by column name in column order.
@@ -163,6 +153,7 @@ impl ObjectHeader {
             tie_break: String::new(),
             owner: None,
             address: None,
+            grant_sql: None,
             privileges: None,
             column_privileges: Vec::new(),
             columns: Vec::new(),

@@ -124,8 +124,8 @@ impl Builder<'_> {
     fn add_privileges(&mut self, header: &ObjectHeader, definition: Option<DumpId>) {
         let (Some(address), Some(owner)) = (&header.address, &header.owner) else { return };
         let (keyword, major) = (address.grant_keyword, self.catalog.database.major);
-        let object = address.grant_sql();
-        let target = GrantTarget { keyword, object: &object, column: None, owner, default_in: None, major };
+        let object = header.grant_sql.as_deref().unwrap_or(&address.sql);
+        let target = GrantTarget { keyword, object, column: None, owner, default_in: None, major };
         let mut sql = Ddl::new();
         if let Some(privileges) = &header.privileges {
             ddl::render_privileges(&mut sql, &target, privileges_of(privileges));

@@ -1,8 +1,11 @@
 //! Every kind of object that pgstream carries: one file per kind with its SQL beside it.
 
+mod aggregate;
 mod composite_type;
+mod domain;
 mod enum_type;
 mod extension;
+mod function;
 mod range_type;
 mod schema;
 mod sequence;
@@ -18,6 +21,9 @@ pub(crate) const KINDS: &[&dyn ObjectKind] = &[
     &enum_type::EnumKind,
     &composite_type::CompositeKind,
     &range_type::RangeKind,
+    &domain::DomainKind,
+    &function::FunctionKind,
+    &aggregate::AggregateKind,
     &sequence::SequenceKind,
 ];
 
