@@ -9,6 +9,7 @@ pub(crate) mod kind;
 pub(crate) mod kinds;
 mod object;
 pub(crate) mod read;
+pub(crate) mod reloptions;
 mod repair;
 mod role;
 mod section;

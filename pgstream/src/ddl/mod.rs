@@ -13,7 +13,7 @@ mod setting;
 pub use identifier::{identifier, qualified};
 pub use literal::{dollar_quoted, literal};
 pub use privileges::{Acl, GrantTarget, render_privileges};
-pub use setting::{render_setting, render_storage_parameters};
+pub use setting::render_setting;
 
 use crate::name::QualifiedName;
 

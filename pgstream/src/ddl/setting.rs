@@ -1,24 +1,6 @@
-//! Storage parameters and configuration settings.
+//! Configuration settings.
 
-use super::{Ddl, identifier};
-
-/// Appends `name=value, …` from `pg_class.reloptions` and its like. Values that are no plain words are quoted.
-pub fn render_storage_parameters(ddl: &mut Ddl, options: &[String]) {
-    for (i, option) in options.iter().enumerate() {
-        let (name, value) = option.split_once('=').unwrap_or((option, ""));
-        ddl.sql(if i > 0 { ", " } else { "" });
-        // `toast.autovacuum_enabled` is a namespace and a name.
-        match name.split_once('.') {
-            Some((namespace, name)) => ddl.ident(namespace).sql(".").ident(name),
-            None => ddl.ident(name),
-        };
-        ddl.sql("=");
-        match identifier(value) == value {
-            true => ddl.deparsed(value),
-            false => ddl.literal(value),
-        };
-    }
-}
+use super::Ddl;
 
 /// Appends `name TO value` from an item of `pg_proc.proconfig` or `pg_db_role_setting.setconfig`.
 ///
@@ -104,14 +86,5 @@ mod tests {
             render_setting(&mut ddl, setting);
             assert_eq!(ddl.as_str(), expected);
         }
-    }
-
-    #[test]
-    fn storage_parameters_are_quoted_when_they_are_no_words() {
-        let mut ddl = Ddl::new();
-        let options = ["fillfactor=70", "security_barrier=true", "buffering=auto", "toast.autovacuum_enabled=off"];
-        render_storage_parameters(&mut ddl, &options.map(str::to_owned));
-        let expected = "fillfactor='70', security_barrier='true', buffering=auto, toast.autovacuum_enabled=off";
-        assert_eq!(ddl.as_str(), expected);
     }
 }

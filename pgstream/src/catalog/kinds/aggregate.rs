@@ -123,9 +123,7 @@ fn render_parameter(ddl: &mut Ddl, word: &'static str, value: Option<&str>) {
 impl Computation {
     fn decode_plain(row: Record<'_>) -> Result<Self, CatalogError> {
         let last = match row.get("final")? {
-            Some(function) => {
-                Some(Final { function, has_extra: row.get("final_has_extra")?, modify: row.char("final_modify")? })
-            }
+            Some(function) => Some(Final { function, has_extra: row.get("final_has_extra")?, modify: row.char("final_modify")? }),
             None => None,
         };
         Ok(Self {
@@ -140,11 +138,9 @@ impl Computation {
     fn decode_moving(row: Record<'_>) -> Result<Option<Self>, CatalogError> {
         let Some(transition) = row.get("moving_transition")? else { return Ok(None) };
         let last = match row.get("moving_final")? {
-            Some(function) => Some(Final {
-                function,
-                has_extra: row.get("moving_final_has_extra")?,
-                modify: row.char("moving_final_modify")?,
-            }),
+            Some(function) => {
+                Some(Final { function, has_extra: row.get("moving_final_has_extra")?, modify: row.char("moving_final_modify")? })
+            }
             None => None,
         };
         Ok(Some(Self {

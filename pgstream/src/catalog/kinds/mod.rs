@@ -2,14 +2,21 @@
 
 mod aggregate;
 mod composite_type;
+mod default_privileges;
 mod domain;
 mod enum_type;
 mod extension;
 mod function;
+mod large_object;
+mod materialized_view;
+mod policy;
 mod range_type;
+mod rule;
 mod schema;
 mod sequence;
+mod trigger;
 mod type_header;
+mod view;
 
 use super::kind::ObjectKind;
 
@@ -25,6 +32,13 @@ pub(crate) const KINDS: &[&dyn ObjectKind] = &[
     &function::FunctionKind,
     &aggregate::AggregateKind,
     &sequence::SequenceKind,
+    &view::ViewKind,
+    &materialized_view::MaterializedViewKind,
+    &rule::RuleKind,
+    &trigger::TriggerKind,
+    &policy::PolicyKind,
+    &default_privileges::DefaultPrivilegesKind,
+    &large_object::LargeObjectKind,
 ];
 
 /// The names of all kinds.
