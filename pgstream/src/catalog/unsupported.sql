@@ -93,33 +93,48 @@ with member as materialized (
      where not exists (select from pg_catalog.pg_depend d
                          join script s on s.extension = m.extension and s.transaction = d.xmin::text
                         where d.classid = part.class and d.objid = part.oid)
-), acl(class, oid, column_number, items) as (
-    select 'pg_catalog.pg_class'::regclass::oid, c.oid, 0, c.relacl::text[] from pg_catalog.pg_class c
+), acl(class, oid, column_number, schema, items, built_in) as (
+    select 'pg_catalog.pg_class'::regclass::oid, c.oid, 0, c.relnamespace, c.relacl::text[]
+         , pg_catalog.acldefault(case c.relkind when 'S' then 's'::"char" else 'r' end, c.relowner)::text[]
+      from pg_catalog.pg_class c
      union all
-    select 'pg_catalog.pg_class'::regclass::oid, a.attrelid, a.attnum, a.attacl::text[]
-      from pg_catalog.pg_attribute a where a.attnum > 0 and not a.attisdropped and a.attacl is not null
+    select 'pg_catalog.pg_class'::regclass::oid, a.attrelid, a.attnum, c.relnamespace, a.attacl::text[], '{}'
+      from pg_catalog.pg_attribute a
+      join pg_catalog.pg_class c on c.oid = a.attrelid
+     where a.attnum > 0 and not a.attisdropped and a.attacl is not null
      union all
-    select 'pg_catalog.pg_proc'::regclass::oid, p.oid, 0, p.proacl::text[] from pg_catalog.pg_proc p
+    select 'pg_catalog.pg_proc'::regclass::oid, p.oid, 0, p.pronamespace, p.proacl::text[]
+         , pg_catalog.acldefault('f', p.proowner)::text[]
+      from pg_catalog.pg_proc p
      union all
-    select 'pg_catalog.pg_type'::regclass::oid, t.oid, 0, t.typacl::text[] from pg_catalog.pg_type t
+    select 'pg_catalog.pg_type'::regclass::oid, t.oid, 0, t.typnamespace, t.typacl::text[]
+         , pg_catalog.acldefault('T', t.typowner)::text[]
+      from pg_catalog.pg_type t
      union all
-    select 'pg_catalog.pg_language'::regclass::oid, l.oid, 0, l.lanacl::text[] from pg_catalog.pg_language l
+    select 'pg_catalog.pg_language'::regclass::oid, l.oid, 0, null, l.lanacl::text[]
+         , pg_catalog.acldefault('l', l.lanowner)::text[]
+      from pg_catalog.pg_language l
      union all
-    select 'pg_catalog.pg_namespace'::regclass::oid, n.oid, 0, n.nspacl::text[]
-      from pg_catalog.pg_namespace n where n.nspname <> 'public' and n.nspname !~ '^pg_(toast|temp)'
+    select 'pg_catalog.pg_namespace'::regclass::oid, n.oid, 0, n.oid, n.nspacl::text[]
+         , pg_catalog.acldefault('n', n.nspowner)::text[]
+      from pg_catalog.pg_namespace n
      union all
-    select 'pg_catalog.pg_foreign_data_wrapper'::regclass::oid, w.oid, 0, w.fdwacl::text[]
+    select 'pg_catalog.pg_foreign_data_wrapper'::regclass::oid, w.oid, 0, null, w.fdwacl::text[]
+         , pg_catalog.acldefault('F', w.fdwowner)::text[]
       from pg_catalog.pg_foreign_data_wrapper w
      union all
-    select 'pg_catalog.pg_foreign_server'::regclass::oid, s.oid, 0, s.srvacl::text[] from pg_catalog.pg_foreign_server s
+    select 'pg_catalog.pg_foreign_server'::regclass::oid, s.oid, 0, null, s.srvacl::text[]
+         , pg_catalog.acldefault('S', s.srvowner)::text[]
+      from pg_catalog.pg_foreign_server s
 ), changed_acl as (
     select a.class, a.oid, a.column_number, m.objid is not null as is_member
       from acl a
       left join member m on m.classid = a.class and m.objid = a.oid
       left join pg_catalog.pg_init_privs i on i.classoid = a.class and i.objoid = a.oid and i.objsubid = a.column_number
-     where (a.oid < 16384 or m.objid is not null)
+     -- Views of the information schema have privileges that are nowhere recorded as initial.
+     where (m.objid is not null or a.oid < 16384 and coalesce(a.schema, 'pg_catalog'::regnamespace) = 'pg_catalog'::regnamespace)
        and a.items is not null
-       and not (i.initprivs is not null and a.items @> i.initprivs::text[] and a.items <@ i.initprivs::text[])
+       and not (a.items @> coalesce(i.initprivs::text[], a.built_in) and a.items <@ coalesce(i.initprivs::text[], a.built_in))
 ), found(position, kind, name) as (
     select o.position, o.kind, coalesce((pg_catalog.pg_identify_object(o.class, o.oid, 0)).identity, o.oid::text) from own o
      union all

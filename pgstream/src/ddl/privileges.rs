@@ -215,6 +215,9 @@ mod tests {
         ddl.into_string()
     }
 
+    /// Name, target, actual, baseline, expected.
+    type Case<'a> = (&'a str, &'a GrantTarget<'a>, &'a [&'a str], &'a [&'a str], &'a str);
+
     const FILM: GrantTarget<'_> =
         GrantTarget { keyword: "TABLE", object: "public.film", column: None, owner: "owner", default_in: None, major: 15 };
 
@@ -225,7 +228,7 @@ mod tests {
         let column = GrantTarget { column: Some("Title"), ..FILM };
         let new = GrantTarget { major: 17, ..FILM };
         let full = "owner=arwdDxt/owner";
-        let cases: [(&str, &GrantTarget<'_>, &[&str], &[&str], &str); 10] = [
+        let cases: [Case<'_>; 10] = [
             ("nothing changed", &FILM, &[full], &[full], ""),
             ("one role may read", &FILM, &[full, "r=r/owner"], &[full], "GRANT SELECT ON TABLE public.film TO r;\n"),
             ("all of it", &FILM, &[full, "r=arwdDxt/owner"], &[full], "GRANT ALL ON TABLE public.film TO r;\n"),
