@@ -141,6 +141,17 @@ async fn a_replica_is_the_database_that_it_follows() {
 }
 
 #[tokio::test]
+async fn a_replica_that_does_not_tell_its_system_could_be_any() {
+    let primary = Cluster::private(*majors().last().expect("there is one"), &[]);
+    let silent = primary.create_plain_role("silent", "postgres");
+    primary.admin("revoke execute on function pg_catalog.pg_control_system() from public");
+    let standby = primary.standby();
+    let operator = Operator::production(silent.replace(&primary.address(), &standby.address()));
+    let error = operator.admit(&primary.url("postgres")).await.expect_err("nobody can tell");
+    assert_eq!(error.code(), ErrorCode::GuardUnidentified, "{error}");
+}
+
+#[tokio::test]
 async fn the_source_is_no_target() {
     let db = TestDb::new().await;
     let tunnel = ChaosProxy::plain(db.cluster().address()).await;
@@ -193,6 +204,7 @@ async fn a_hosting_service_behind_a_tunnel_counts_as_remote() {
     Operator::new().admitted(&url).await;
     cluster.admin("create role rdsadmin");
     Operator::new().refused(&url, GuardRule::HostedService).await;
+    Operator::new().with("PGSTREAM_ALLOWED_TARGETS", "127.0.0.1").refused(&url, GuardRule::HostedService).await;
     Operator::new().with("PGSTREAM_ALLOWED_TARGETS", cluster.address()).admitted(&url).await;
 }
 
@@ -263,10 +275,11 @@ async fn a_user_without_rights_is_protected_by_the_lock_alone() {
         db.execute("revoke execute on function pg_catalog.pg_control_system() from public").await;
         let tunnel = ChaosProxy::plain(cluster.address()).await;
         let tunnelled = url.replace(&cluster.address(), tunnel.address());
-        Operator::production(url.clone()).refused(&tunnelled, GuardRule::ProtectedDatabase).await;
+        let error = Operator::production(url.clone()).refused(&tunnelled, GuardRule::ProtectedDatabase).await;
+        assert!(error.to_string().contains("of system unknown"), "{error}");
         let other = TestDb::create(&cluster).await;
         let admitted = Operator::production(url.clone()).admitted(&other.url()).await;
-        assert!(admitted.identity().system_identifier.is_some() && !admitted.may_write_cluster(), "{admitted:?}");
+        assert!(!admitted.may_write_cluster(), "nobody can tell that production is not in this cluster: {admitted:?}");
         drop(db);
         cluster.admin(&format!("drop role \"{role}\""));
     }

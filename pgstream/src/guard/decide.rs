@@ -93,7 +93,7 @@ fn how_to_list(place: &str) -> String {
 /// By what the server shows: a hosting service behind a local address.
 pub(crate) fn by_hosting(target: &NamedDatabase, identity: &DatabaseIdentity, profiles: &Profiles) -> Result<(), GuardError> {
     let Some(mark) = &identity.hosting_mark else { return Ok(()) };
-    if profiles.allowed_targets().allow_all(target.config()) {
+    if profiles.allowed_targets().allow_hosted(target.config()) {
         return Ok(());
     }
     let places: Vec<String> = target.config().endpoints().iter().map(ToString::to_string).collect();
