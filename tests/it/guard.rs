@@ -162,6 +162,41 @@ async fn the_source_is_no_target() {
 }
 
 #[tokio::test]
+async fn another_database_is_refreshed_from_production_that_has_two_names() {
+    let (db, other) = (TestDb::new().await, TestDb::new().await);
+    let mut operator = Operator::production(db.url()).with("STAGING_DATABASE_URL", db.url());
+    operator.source = Some("production".into());
+    // All three comparisons run at one time, and must not take each other's locks for the target's.
+    let admitted = tokio::spawn(async move { operator.admitted(&other.url()).await }).await.expect("it ends");
+    assert!(admitted.holds_back_outbound(), "a raw URL is less precious than production");
+}
+
+#[tokio::test]
+async fn a_damaged_memory_refuses_every_run() {
+    let db = TestDb::new().await;
+    let operator = Operator::new();
+    std::fs::write(operator.memory().path(), "{").expect("it is written");
+    let error = operator.admit(&db.url()).await.expect_err("nobody knows what is protected");
+    assert_eq!(error.code(), ErrorCode::GuardMemory, "{error}");
+}
+
+#[tokio::test]
+async fn a_database_made_beside_a_confirmed_one_passes_by_it_and_no_other_does() {
+    let db = TestDb::new().await;
+    let staged = TestDb::create(db.cluster()).await;
+    let mut operator = Operator::new().with("STAGING_DATABASE_URL", db.url()).with("STAGING_ALLOW_WRITES", "true");
+    operator.confirm = Some(format!("staging/{}", db.name()));
+    let admitted = operator.admitted("staging").await;
+    let (profiles, memory) = (operator.profiles(), operator.memory());
+    let beside = profiles.resolve("staging").expect("a profile").with_database(staged.name());
+    let request = AdmitRequest::new(&beside, &profiles, &memory).confirm(operator.confirm.as_deref());
+    let error = guard::admit(request).await.expect_err("its name was not confirmed");
+    assert_eq!(error.rule(), Some(GuardRule::ProtectedProfile), "{error}");
+    let staged = guard::admit(request.beside(Some(&admitted))).await.unwrap_or_else(|e| panic!("{e} / {}", e.hint()));
+    assert_eq!((staged.profile(), staged.may_write_cluster()), (Some("staging"), false));
+}
+
+#[tokio::test]
 async fn what_is_not_on_this_machine_has_to_be_listed() {
     // TEST-NET-1 of RFC 5737; it is refused before anything is sent.
     let operator = Operator::new().with("DEV_DATABASE_URL", "postgres://postgres@192.0.2.1/d");
