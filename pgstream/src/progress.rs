@@ -341,6 +341,11 @@ impl Run {
         self.shared.units_done.fetch_add(units, Ordering::Relaxed);
     }
 
+    /// Work that was counted has to be done again.
+    pub(crate) fn work_undone(&self, units: u64) {
+        self.shared.units_done.fetch_sub(units, Ordering::Relaxed);
+    }
+
     /// Rows arrived.
     pub fn moved(&self, rows: u64, bytes: u64) {
         self.shared.rows.fetch_add(rows, Ordering::Relaxed);
