@@ -42,7 +42,7 @@ impl Builder<'_> {
         object.render_create(&mut create, self.repairs);
         object.render_drop(&mut drop, self.repairs);
         let mut entry = self.entry(header, header.desc, header.tag.clone());
-        if self.is_moved_behind_rows(header) {
+        if self.repairs.postponed.contains(&header.id) || is_separated_check(header, self.repairs) {
             entry.section = crate::catalog::Section::PostData;
         }
         entry.pass = match header.role {
@@ -58,12 +58,6 @@ impl Builder<'_> {
         self.by_object.insert(header.id, id);
         self.entries.push(entry);
         id
-    }
-
-    /// A separate check waits for the rows; a separate default is only put behind what it needs.
-    fn is_moved_behind_rows(&self, header: &ObjectHeader) -> bool {
-        let is_check = matches!(header.role, Role::Check { .. } | Role::DomainCheck { .. });
-        self.repairs.postponed.contains(&header.id) || (is_check && self.repairs.is_separate(header.id))
     }
 
     fn entry(&self, header: &ObjectHeader, desc: &'static str, tag: String) -> TocEntry {
@@ -192,11 +186,9 @@ fn privileges_of(privileges: &crate::catalog::Privileges) -> ddl::Acl<'_> {
     ddl::Acl { actual: privileges.actual.as_deref(), baseline: &privileges.baseline }
 }
 
-/// `SECURITY LABEL FOR provider ON `.
-fn render_label_head(label: &SecurityLabel) -> Ddl {
-    let mut sql = Ddl::new();
-    sql.sql("SECURITY LABEL FOR ").ident(&label.provider).sql(" ON ");
-    sql
+/// A check that a repair took out of its table or domain: it is made after the rows.
+fn is_separated_check(header: &ObjectHeader, repairs: &Repairs) -> bool {
+    matches!(header.role, Role::Check { .. } | Role::DomainCheck { .. }) && repairs.is_separate(header.id)
 }
 
 fn render_owner(header: &ObjectHeader, has_drop: bool) -> String {
@@ -204,6 +196,13 @@ fn render_owner(header: &ObjectHeader, has_drop: bool) -> String {
     let mut sql = Ddl::new();
     sql.sql("ALTER ").sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" OWNER TO ").ident(owner).end();
     sql.into_string()
+}
+
+/// `SECURITY LABEL FOR provider ON `.
+fn render_label_head(label: &SecurityLabel) -> Ddl {
+    let mut sql = Ddl::new();
+    sql.sql("SECURITY LABEL FOR ").ident(&label.provider).sql(" ON ");
+    sql
 }
 
 fn entry_data(data: DataSource) -> EntryData {
