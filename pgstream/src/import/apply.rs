@@ -74,7 +74,8 @@ impl Apply<'_> {
         let plan = LoadPlan::new(self.toc);
         self.plan_work(&plan);
         self.run.enter(Phase::Schema);
-        self.apply_in_order(control, &plan.before, |entry| with_defaults(entry)).await?;
+        let making = |place: usize| self.with_ledger(place, &with_defaults(&self.toc.entries[place]));
+        self.apply_in_order(control, &plan.before, making).await?;
 
         let loaded = self.run_parallel(&plan).await?;
         self.copy_large_objects(control, &plan).await?;
@@ -85,8 +86,9 @@ impl Apply<'_> {
         self.check_ledger(control, &plan).await?;
 
         self.run.enter(Phase::Finish);
-        self.apply_in_order(control, &plan.owners, |entry| entry.set_owner.clone()).await?;
-        self.apply_in_order(control, &plan.after, |entry| with_defaults(entry)).await?;
+        // Owners are given to what is in the ledger already.
+        self.apply_in_order(control, &plan.owners, |place| self.toc.entries[place].set_owner.clone()).await?;
+        self.apply_in_order(control, &plan.after, making).await?;
         self.end(control, &plan).await?;
         let mut tables: Vec<TableReport> = loaded.iter().map(|part| TableReport { proven, ..part.report() }).collect();
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
@@ -116,20 +118,19 @@ impl Apply<'_> {
         }
     }
 
-    /// Sends statements one behind the other without waiting for each answer. Every one is a transaction of its own, together
-    /// with its line in the ledger.
+    /// Sends statements one behind the other without waiting for each answer. Every one is a transaction of its own.
     async fn apply_in_order(
         &self,
         session: &mut CopySession,
         places: &[usize],
-        sql_of: impl Fn(&TocEntry) -> String,
+        sql_of: impl Fn(usize) -> String,
     ) -> Result<(), ImportError> {
         for some in places.chunks(PIPELINE) {
             if self.run.is_cancelled() {
                 return Err(DataError::Cancelled.into());
             }
             for place in some {
-                session.send(&self.with_ledger(*place, &sql_of(&self.toc.entries[*place])))?;
+                session.send(&sql_of(*place))?;
             }
             let mut failed = None;
             for place in some {
@@ -169,8 +170,7 @@ impl Apply<'_> {
         let entry = &self.toc.entries[place];
         let mut text = Ddl::new();
         text.deparsed(sql);
-        // Only what makes something: an owner is given to what is in the ledger already.
-        if !entry.create.is_empty() && sql.contains(entry.create.as_str()) {
+        if !sql.is_empty() {
             Ledger::record(&mut text, entry.id.0, &entry_name(entry), &undo_of(entry));
         }
         text.into_string()

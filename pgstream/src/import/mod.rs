@@ -5,6 +5,7 @@
 
 mod apply;
 mod check_rows;
+mod emptiness;
 mod large_objects;
 mod ledger;
 mod load;
@@ -13,6 +14,7 @@ mod schedule;
 mod target;
 
 pub(crate) use apply::{Applied, Apply, ApplyOptions};
+pub use emptiness::{Contents, ObjectCount, contents};
 pub(crate) use ledger::Ledger;
 pub(crate) use plan::LoadPlan;
 pub(crate) use target::Target;
