@@ -5,3 +5,5 @@ mod documentation;
 mod guard;
 mod harness_selftest;
 mod layers;
+mod sync;
+mod syncing;
