@@ -1,6 +1,6 @@
 //! Development aid: prints the schema of a database, entry by entry, for comparison with `pg_dump --schema-only`.
 use pgstream::catalog::read;
-use pgstream::connection::Connection;
+use pgstream::connection::{Connection, ConnectionConfig, Environment};
 use pgstream::export::plan::table_of_contents;
 use pgstream::ordering;
 use tokio_postgres::types::Type;
@@ -8,7 +8,8 @@ use tokio_postgres::types::Type;
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let url = std::env::args().nth(1).expect("usage: schema_script URL");
-    let connection = Connection::open_url(&url).await.expect("connect");
+    let connection =
+        Connection::open(&ConnectionConfig::parse(&url, &Environment::from_process()).expect("url")).await.expect("connect");
     connection
         .batch("begin isolation level repeatable read, read only; set search_path = ''; set extra_float_digits = 3")
         .await

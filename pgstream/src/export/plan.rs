@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use crate::archive::{CopyTarget, DumpId, EntryData, Pass, Toc, TocEntry};
-use crate::catalog::{Catalog, DataSource, Object, ObjectHeader, ObjectId, Repairs, Role, TableData};
-use crate::ddl::{self, Ddl};
+use crate::catalog::{Catalog, DataSource, Object, ObjectHeader, ObjectId, Repairs, Role, SecurityLabel, TableData};
+use crate::ddl::{self, Ddl, GrantTarget};
 
 /// Renders the objects of `order`, each followed by its comments and privileges, and numbers the entries.
 ///
 /// `order` is what [`crate::ordering`] made of the catalog, less what is not wanted.
 pub fn table_of_contents(catalog: &Catalog, order: &[ObjectId], repairs: &Repairs) -> Toc {
     let objects: HashMap<ObjectId, &dyn Object> = catalog.objects.iter().map(|o| (o.header().id, o.as_ref())).collect();
-    let mut builder = Builder { catalog, repairs, entries: Vec::new(), by_object: HashMap::new() };
+    let mut builder = Builder { catalog, repairs, entries: Vec::new(), by_object: HashMap::new(), inline: HashMap::new() };
     for id in order {
         if let Some(object) = objects.get(id) {
             builder.add_object(*object);
@@ -25,14 +25,24 @@ struct Builder<'a> {
     repairs: &'a Repairs,
     entries: Vec<TocEntry>,
     by_object: HashMap<ObjectId, DumpId>,
+    /// Inline parts that came before the object that holds them; their comments wait for it.
+    inline: HashMap<ObjectId, Vec<&'a ObjectHeader>>,
 }
 
-impl Builder<'_> {
-    fn add_object(&mut self, object: &dyn Object) {
+impl<'a> Builder<'a> {
+    fn add_object(&mut self, object: &'a dyn Object) {
         let header = object.header();
+        if let Some(holder) = header.belongs_to.filter(|id| !object.is_entry(self.repairs) && !self.by_object.contains_key(id)) {
+            self.inline.entry(holder).or_default().push(header);
+            return;
+        }
         let definition = object.is_entry(self.repairs).then(|| self.add_definition(object));
         self.add_comments(header, definition);
+        self.add_security_labels(header, definition);
         self.add_privileges(header, definition);
+        for inline in self.inline.remove(&header.id).unwrap_or_default() {
+            self.add_comments(inline, definition);
+        }
     }
 
     fn add_definition(&mut self, object: &dyn Object) -> DumpId {
@@ -41,10 +51,14 @@ impl Builder<'_> {
         object.render_create(&mut create, self.repairs);
         object.render_drop(&mut drop, self.repairs);
         let mut entry = self.entry(header, header.desc, header.tag.clone());
-        if self.repairs.postponed.contains(&header.id) {
+        if self.is_moved_behind_rows(header) {
             entry.section = crate::catalog::Section::PostData;
         }
-        entry.pass = if matches!(header.role, Role::Refresh) { Pass::Last } else { Pass::Main };
+        entry.pass = match header.role {
+            Role::Refresh => Pass::Last,
+            Role::DefaultPrivileges => Pass::Privileges,
+            _ => Pass::Main,
+        };
         entry.create = create.into_string();
         entry.drop = drop.into_string();
         entry.set_owner = render_owner(header, !entry.drop.is_empty());
@@ -53,6 +67,12 @@ impl Builder<'_> {
         self.by_object.insert(header.id, id);
         self.entries.push(entry);
         id
+    }
+
+    /// A separate check waits for the rows; a separate default is only put behind what it needs.
+    fn is_moved_behind_rows(&self, header: &ObjectHeader) -> bool {
+        let is_check = matches!(header.role, Role::Check { .. } | Role::DomainCheck { .. });
+        self.repairs.postponed.contains(&header.id) || (is_check && self.repairs.is_separate(header.id))
     }
 
     fn entry(&self, header: &ObjectHeader, desc: &'static str, tag: String) -> TocEntry {
@@ -81,29 +101,55 @@ impl Builder<'_> {
         if let Some(comment) = self.catalog.comments.get(&(header.id, 0)) {
             let mut sql = Ddl::new();
             sql.sql("COMMENT ON ").sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" IS ").literal(comment).end();
-            self.add_attached(header, definition, "COMMENT", format!("{} {}", address.keyword, header.tag), sql);
+            let tag = match address.keyword {
+                "CONSTRAINT" => format!("CONSTRAINT {} ON {}", header.name, header.tie_break),
+                keyword => format!("{keyword} {}", header.tag),
+            };
+            self.add_attached(header, definition, "COMMENT", tag, sql);
         }
+        let columns_of = header.columns_of.unwrap_or(header.id);
         for (number, column) in (1..).zip(&header.columns) {
-            let Some(comment) = self.catalog.comments.get(&(header.id, number)) else { continue };
+            let Some(comment) = self.catalog.comments.get(&(columns_of, number)) else { continue };
             let mut sql = Ddl::new();
             sql.sql("COMMENT ON COLUMN ").deparsed(&address.sql).sql(".").ident(column).sql(" IS ").literal(comment).end();
             self.add_attached(header, definition, "COMMENT", format!("COLUMN {}.{column}", header.tag), sql);
         }
     }
 
+    fn add_security_labels(&mut self, header: &ObjectHeader, definition: Option<DumpId>) {
+        let Some(address) = &header.address else { return };
+        let labels = &self.catalog.security_labels;
+        for label in labels.get(&(header.id, 0)).into_iter().flatten() {
+            let mut sql = render_label_head(label);
+            sql.sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" IS ").literal(&label.label).end();
+            self.add_attached(header, definition, "SECURITY LABEL", format!("{} {}", address.keyword, header.tag), sql);
+        }
+        let columns_of = header.columns_of.unwrap_or(header.id);
+        for (number, column) in (1..).zip(&header.columns) {
+            for label in labels.get(&(columns_of, number)).into_iter().flatten() {
+                let mut sql = render_label_head(label);
+                sql.sql("COLUMN ").deparsed(&address.sql).sql(".").ident(column).sql(" IS ").literal(&label.label).end();
+                self.add_attached(header, definition, "SECURITY LABEL", format!("COLUMN {}.{column}", header.tag), sql);
+            }
+        }
+    }
+
     fn add_privileges(&mut self, header: &ObjectHeader, definition: Option<DumpId>) {
         let (Some(address), Some(owner)) = (&header.address, &header.owner) else { return };
+        let (keyword, major) = (address.grant_keyword, self.catalog.database.major);
+        let object = header.grant_sql.as_deref().unwrap_or(&address.sql);
+        let target = GrantTarget { keyword, object, column: None, owner, default_in: None, major };
         let mut sql = Ddl::new();
         if let Some(privileges) = &header.privileges {
-            ddl::render_privileges(&mut sql, address.grant_keyword, &address.sql, None, owner, privileges_of(privileges));
+            ddl::render_privileges(&mut sql, &target, privileges_of(privileges));
         }
         if !sql.is_empty() {
-            self.add_attached(header, definition, "ACL", format!("{} {}", address.grant_keyword, header.tag), sql);
+            self.add_attached(header, definition, "ACL", format!("{keyword} {}", header.tag), sql);
         }
         for (column, privileges) in &header.column_privileges {
             let mut sql = Ddl::new();
-            let privileges = privileges_of(privileges);
-            ddl::render_privileges(&mut sql, address.grant_keyword, &address.sql, Some(column), owner, privileges);
+            let target = GrantTarget { column: Some(column), ..target };
+            ddl::render_privileges(&mut sql, &target, privileges_of(privileges));
             if !sql.is_empty() {
                 self.add_attached(header, definition, "ACL", format!("COLUMN {}.{column}", header.tag), sql);
             }
@@ -159,8 +205,21 @@ fn privileges_of(privileges: &crate::catalog::Privileges) -> ddl::Acl<'_> {
     ddl::Acl { actual: privileges.actual.as_deref(), baseline: &privileges.baseline }
 }
 
+/// What `COMMENT ON` knows and `ALTER … OWNER TO` does not: its owner is that of its table.
+const WITHOUT_OWN_OWNER: [&str; 5] = ["CONSTRAINT", "INDEX", "POLICY", "RULE", "TRIGGER"];
+
+/// `SECURITY LABEL FOR provider ON `.
+fn render_label_head(label: &SecurityLabel) -> Ddl {
+    let mut sql = Ddl::new();
+    sql.sql("SECURITY LABEL FOR ").ident(&label.provider).sql(" ON ");
+    sql
+}
+
 fn render_owner(header: &ObjectHeader, has_drop: bool) -> String {
     let (Some(address), Some(owner), true) = (&header.address, &header.owner, has_drop) else { return String::new() };
+    if WITHOUT_OWN_OWNER.contains(&address.keyword) {
+        return String::new();
+    }
     let mut sql = Ddl::new();
     sql.sql("ALTER ").sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" OWNER TO ").ident(owner).end();
     sql.into_string()
@@ -179,5 +238,98 @@ fn copy_target(source: &TableData) -> CopyTarget {
         table: source.load_through.clone().unwrap_or_else(|| source.name.clone()),
         columns: source.columns.clone(),
         is_through_root: source.load_through.is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Address, Database, Section, class};
+
+    #[derive(Debug)]
+    struct Thing {
+        header: ObjectHeader,
+        is_inline: bool,
+    }
+
+    impl Object for Thing {
+        fn header(&self) -> &ObjectHeader {
+            &self.header
+        }
+
+        fn is_entry(&self, repairs: &Repairs) -> bool {
+            !self.is_inline || repairs.is_separate(self.header.id)
+        }
+
+        fn render_create(&self, ddl: &mut Ddl, _repairs: &Repairs) {
+            ddl.sql("CREATE ").ident(&self.header.name).end();
+        }
+
+        fn render_drop(&self, ddl: &mut Ddl, _repairs: &Repairs) {
+            ddl.sql("DROP ").ident(&self.header.name).end();
+        }
+    }
+
+    const TABLE: ObjectId = ObjectId::relation(1);
+    const CHECK: ObjectId = ObjectId::new(class::PG_CONSTRAINT, 2);
+
+    /// A table with an inline check that has a comment; the check comes first, since its table needs it.
+    fn entries(repairs: &Repairs) -> Vec<TocEntry> {
+        let mut table = ObjectHeader::new(TABLE, Role::Table, "TABLE", Section::PreData, "t");
+        table.owner = Some("me".into());
+        table.address = Some(Address { keyword: "TABLE", grant_keyword: "TABLE", sql: "s.t".into() });
+        let mut check = ObjectHeader::new(CHECK, Role::Check { table: TABLE }, "CHECK CONSTRAINT", Section::PreData, "c");
+        check.owner = Some("me".into());
+        check.tie_break = "t".into();
+        check.address = Some(Address::constraint("c", &crate::QualifiedName::new("s", "t")));
+        check.belongs_to = Some(TABLE);
+        let objects: Vec<Box<dyn Object>> =
+            vec![Box::new(Thing { header: table, is_inline: false }), Box::new(Thing { header: check, is_inline: true })];
+        let catalog = Catalog {
+            database: database(),
+            objects,
+            dependencies: vec![(TABLE, CHECK)],
+            members: HashMap::new(),
+            security_labels: HashMap::new(),
+            unsupported: Vec::new(),
+            comments: HashMap::from([((CHECK, 0), "why".to_owned())]),
+        };
+        table_of_contents(&catalog, &[CHECK, TABLE], repairs).entries
+    }
+
+    fn database() -> Database {
+        Database {
+            name: "d".into(),
+            oid: 1,
+            owner: "me".into(),
+            encoding: "UTF8".into(),
+            collation: "C".into(),
+            character_type: "C".into(),
+            locale_provider: 'c',
+            tablespace: "pg_default".into(),
+            server_version: "18".into(),
+            major: 18,
+            is_in_recovery: false,
+            bytes: 0,
+        }
+    }
+
+    #[test]
+    fn the_comment_on_an_inline_check_comes_after_its_table() {
+        let entries = entries(&Repairs::default());
+        assert_eq!(entries.iter().map(|e| e.desc).collect::<Vec<_>>(), ["TABLE", "COMMENT"]);
+        assert_eq!(entries[1].create, "COMMENT ON CONSTRAINT c ON s.t IS 'why';\n");
+        assert_eq!(entries[1].tag, "CONSTRAINT c ON t");
+        assert_eq!(entries[1].dependencies, [entries[0].id]);
+    }
+
+    #[test]
+    fn a_separated_check_comes_after_the_rows_and_has_no_owner_of_its_own() {
+        let repairs = Repairs { separate: [CHECK].into(), ..Repairs::default() };
+        let entries = entries(&repairs);
+        assert_eq!(entries.iter().map(|e| e.desc).collect::<Vec<_>>(), ["CHECK CONSTRAINT", "COMMENT", "TABLE"]);
+        assert_eq!(entries[0].section, Section::PostData);
+        assert_eq!(entries[0].set_owner, "");
+        assert_eq!(entries[2].set_owner, "ALTER TABLE s.t OWNER TO me;\n");
     }
 }
