@@ -32,8 +32,8 @@ fn events(act: impl FnOnce(&Run)) -> Vec<Event> {
     let keep = Arc::clone(&seen);
     let run = Run::named("sync-1", move |event: &Event| keep.lock().unwrap().push(event.clone()));
     act(&run);
-    let events = seen.lock().unwrap().clone();
-    events
+    drop(run);
+    Arc::into_inner(seen).unwrap().into_inner().unwrap()
 }
 
 fn busy(run: &Run) {

@@ -151,7 +151,7 @@ impl<'a> Pair<'a> {
     /// Copies the one into the other.
     pub(crate) async fn sync(&self, context: &Context, args: &GuardArgs, options: &SyncOptions) -> Result<Finished, Problem> {
         let destination = self.admit(context, args).await?;
-        let report = pending::sync(self.source.config(), destination, options, &context.run).await?;
+        let report = pgstream::sync::sync(self.source.config(), destination, options, &context.run).await?;
         let finished = Finished::new(&report)?;
         let is_proven = report.proven != Proven::None || options.accept_unproven;
         Ok(if is_proven { finished } else { finished.ending(Exit::Failed) })

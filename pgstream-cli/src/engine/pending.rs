@@ -7,7 +7,7 @@ use pgstream::error::ArchiveError;
 use pgstream::guard::Destination;
 use pgstream::storage::Sink;
 use pgstream::sync::SyncOptions;
-use pgstream::{Failure, Proven, Run, TargetState};
+use pgstream::{Failure, Run, TargetState};
 use serde::Serialize;
 
 /// Options of an export.
@@ -70,11 +70,6 @@ pub(crate) struct VerifyOptions {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct SyncReport {
-    pub(crate) proven: Proven,
-}
-
-#[derive(Debug, Serialize)]
 pub(crate) struct SyncPlan {}
 
 #[derive(Debug, Serialize)]
@@ -95,10 +90,6 @@ pub(crate) struct InspectReport {}
 
 fn missing<T>(option: &'static str, run: &Run) -> Result<T, Failure> {
     Err(Failure::new(ArchiveError::OptionUnsupported { option }, TargetState::Untouched, run))
-}
-
-pub(crate) async fn sync(_: &ConnectionConfig, _: Destination, _: &SyncOptions, run: &Run) -> Result<SyncReport, Failure> {
-    missing("`pgstream sync`", run)
 }
 
 pub(crate) async fn plan(_: &ConnectionConfig, _: &Destination, _: &SyncOptions, run: &Run) -> Result<SyncPlan, Failure> {
