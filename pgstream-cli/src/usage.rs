@@ -108,8 +108,9 @@ pub(crate) struct WrongUsage {
 }
 
 impl WrongUsage {
-    pub(crate) fn new(message: impl AsRef<str>, hint: impl Into<String>) -> Self {
-        Self { message: redact(message.as_ref()), hint: hint.into() }
+    /// Passwords are taken out of both.
+    pub(crate) fn new(message: impl AsRef<str>, hint: impl AsRef<str>) -> Self {
+        Self { message: redact(message.as_ref()), hint: redact(hint.as_ref()) }
     }
 
     /// What clap found. Help and version are not wrong, so they are `None`.
