@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 
-use crate::args::{Cli, Command};
+use crate::args::Cli;
 use crate::engine::Context;
 use crate::exit_code::Exit;
 use crate::progress::{Look, Screen};
@@ -55,20 +55,6 @@ fn wrong_usage(error: &clap::Error, started: Instant) -> Exit {
 }
 
 fn run(cli: Cli, started: Instant) -> Exit {
-    let written = match &cli.command {
-        Command::Completions { shell } => Some(commands::completions::run(*shell)),
-        Command::Man(args) => Some(commands::man::run(args)),
-        _ => None,
-    };
-    if let Some(written) = written {
-        return match written {
-            Ok(()) => Exit::Proven,
-            Err(problem) => {
-                let report = Report::new(Err(problem), &around(cli.command.name(), started, Vec::new()), |exit| exit);
-                deliver(&report, cli.globals.json, false)
-            }
-        };
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     match runtime {
         Ok(runtime) => {
@@ -133,11 +119,6 @@ fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
-}
-
-/// Prints what a command has to say, outside of any report.
-pub(crate) fn print_text(text: &str) -> Result<(), Problem> {
-    print(text).map_err(Problem::Output)
 }
 
 /// A finished command, or why it is not.

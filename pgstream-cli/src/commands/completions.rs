@@ -2,11 +2,13 @@
 
 use clap::CommandFactory;
 
+use crate::Outcome;
 use crate::args::Cli;
-use crate::report::Problem;
+use crate::report::Finished;
 
-pub(crate) fn run(shell: clap_complete::Shell) -> Result<(), Problem> {
+pub(crate) fn run(shell: clap_complete::Shell) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "pgstream", &mut script);
-    crate::print_text(&String::from_utf8_lossy(&script))
+    let script = String::from_utf8_lossy(&script);
+    Ok(Finished::new(&serde_json::json!({ "script": script }))?.reading(script))
 }

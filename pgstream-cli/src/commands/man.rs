@@ -4,15 +4,17 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
+use crate::Outcome;
 use crate::args::{Cli, ManArgs};
-use crate::report::Problem;
+use crate::report::{Finished, Problem};
 use crate::usage::WrongUsage;
 
-pub(crate) fn run(args: &ManArgs) -> Result<(), Problem> {
+pub(crate) fn run(args: &ManArgs) -> Outcome {
     let mut command = Cli::command();
     command.build();
     if let Some(folder) = &args.all {
-        return write_all(&command, folder).map_err(Problem::Output);
+        let files = write_all(&command, folder).map_err(Problem::Output)?;
+        return Ok(Finished::new(&serde_json::json!({ "files": files }))?.reading(files.join("\n")));
     }
     let wanted = match args.command.as_deref() {
         None => &command,
@@ -21,7 +23,8 @@ pub(crate) fn run(args: &ManArgs) -> Result<(), Problem> {
             WrongUsage::new(format!("there is no command {name}"), hint)
         })?,
     };
-    crate::print_text(&page(wanted).map_err(Problem::Output)?)
+    let page = page(wanted).map_err(Problem::Output)?;
+    Ok(Finished::new(&serde_json::json!({ "page": page }))?.reading(page))
 }
 
 fn page(command: &clap::Command) -> std::io::Result<String> {
@@ -30,13 +33,15 @@ fn page(command: &clap::Command) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
-fn write_all(command: &clap::Command, folder: &Path) -> std::io::Result<()> {
+/// Writes a page for each command, and says which files there are now.
+fn write_all(command: &clap::Command, folder: &Path) -> std::io::Result<Vec<String>> {
     std::fs::create_dir_all(folder)?;
-    for command in std::iter::once(command).chain(command.get_subcommands().filter(|c| !c.is_hide_set())) {
-        let name = command.get_display_name().unwrap_or(command.get_name());
-        std::fs::write(folder.join(format!("{name}.1")), page(command)?)?;
-    }
-    Ok(())
+    let commands = std::iter::once(command).chain(command.get_subcommands());
+    let write = |command: &clap::Command| {
+        let file = folder.join(format!("{}.1", command.get_display_name().unwrap_or(command.get_name())));
+        std::fs::write(&file, page(command)?).map(|()| file.display().to_string())
+    };
+    commands.map(write).collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::engine::{Context, Databases};
 use crate::place::Place;
 use crate::usage::WrongUsage;
 
-/// Runs a command that needs databases.
+/// Runs a command.
 pub(crate) async fn run(cli: Cli, context: &Context) -> Outcome {
     let load = || Databases::load(context, &cli.globals);
     match &cli.command {
@@ -25,18 +25,8 @@ pub(crate) async fn run(cli: Cli, context: &Context) -> Outcome {
         Command::Check(args) => check::run(args, context, &load()?).await,
         Command::Inspect(args) => inspect::run(args, context, &load()?).await,
         Command::Profiles { action } => profiles::run(action, context, &load()?).await,
-        Command::Completions { shell } => completions::run(*shell).map(|()| nothing()),
-        Command::Man(args) => man::run(args).map(|()| nothing()),
-    }
-}
-
-/// What a command tells that has printed all it has to say.
-fn nothing() -> crate::report::Finished {
-    crate::report::Finished {
-        exit: crate::exit_code::Exit::Proven,
-        report: serde_json::Map::new(),
-        text: Some(String::new()),
-        next: None,
+        Command::Completions { shell } => completions::run(*shell),
+        Command::Man(args) => man::run(args),
     }
 }
 
