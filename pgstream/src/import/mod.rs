@@ -16,5 +16,4 @@ mod target;
 pub(crate) use apply::{Applied, Apply, ApplyOptions};
 pub use emptiness::{Contents, ObjectCount, contents};
 pub(crate) use ledger::Ledger;
-pub(crate) use plan::LoadPlan;
 pub(crate) use target::Target;
