@@ -1,10 +1,14 @@
 //! From an archive to a live database.
 //!
 //! What is written is written so that it can be taken back: before anything else a marker schema with a *ledger* is committed,
-//! and every statement of the archive is committed together with its line in the ledger.
+//! and every statement of the archive is committed together with its line in the ledger. Whether it can work at all is found out
+//! first, by [`preflight`].
 
+mod emptiness;
 mod ledger;
+pub mod preflight;
 mod schedule;
 
+pub use emptiness::{Contents, ObjectCount, contents};
 pub(crate) use ledger::Ledger;
 pub(crate) use schedule::{Schedule, TaskId, TaskSpec};
