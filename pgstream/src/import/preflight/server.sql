@@ -14,7 +14,6 @@ select d.datname::text                                                          
      , pg_catalog.has_database_privilege(d.oid, 'CREATE')                             as can_create_in_database
      , p.oid is not null                                                              as has_public
      , coalesce(pg_catalog.has_schema_privilege(p.oid, 'CREATE'), false)              as can_create_in_public
-     , coalesce(pg_catalog.pg_has_role(p.nspowner, 'USAGE'), false)                   as owns_public
      , pg_catalog.has_parameter_privilege('session_replication_role', 'SET')          as can_be_replica  -- @since 15
   -- @before 15: , r.rolsuper                                                         as can_be_replica
      , pg_catalog.has_parameter_privilege('event_triggers', 'SET')                    as can_stop_event_triggers  -- @since 17
