@@ -6,3 +6,4 @@ mod documentation;
 mod guard;
 mod harness_selftest;
 mod layers;
+mod preflight;
