@@ -1,9 +1,11 @@
 //! Integration tests: one binary, so that all tests share the clusters of one run.
 
+mod cli;
 mod dependencies;
 mod documentation;
 mod guard;
 mod harness_selftest;
 mod layers;
+mod preflight;
 mod sync;
 mod syncing;

@@ -9,9 +9,10 @@ use pgstream::sync::SyncOptions;
 use pgstream::{ErrorCode, Proven, Run, TargetState, Verify};
 use pgstream_tests::cluster::Cluster;
 use pgstream_tests::database::{TestDb, fixtures};
-use pgstream_tests::{oracle, sql};
+use pgstream_tests::oracle::{self, Contents};
+use pgstream_tests::sql;
 
-use crate::syncing::{OBJECTS, Watched, explain, must_sync, try_sync, wait_until};
+use crate::syncing::{OBJECTS, Watched, explain, must_sync, shop, try_sync, wait_until};
 
 /// The fixtures of a kind that a server of this major knows, the general one first.
 fn fixtures_of(kind: &str, major: u32) -> Vec<String> {
@@ -31,8 +32,22 @@ async fn with_fixtures(cluster: &Arc<Cluster>, kind: &str) -> TestDb {
 /// What differs, without the end of the test at the first difference.
 fn differences(left: &str, right: &str) -> Vec<String> {
     let mut found = oracle::same_schema(left, right).err().unwrap_or_default();
-    found.extend(oracle::contents(left).differences(&oracle::contents(right)));
+    found.extend(by_root(oracle::contents(left)).differences(&by_root(oracle::contents(right))));
     found
+}
+
+/// The partitions by the hash of an enum as one: a value's hash is that of its oid, so rows move between them.
+fn by_root(mut contents: Contents) -> Contents {
+    let is_part = |name: &String, _: &mut String| name.starts_with("table tables.by_enum_");
+    let parts: Vec<(String, String)> = contents.0.extract_if(.., is_part).collect();
+    let mut total = (0, 0);
+    for (_, fact) in &parts {
+        let (rows, hash) = fact.split_once(" rows, hash ").expect("a fact about a table");
+        total.0 += rows.parse::<i128>().expect("a number");
+        total.1 += hash.parse::<i128>().expect("a number");
+    }
+    contents.0.insert("table tables.by_enum".into(), format!("{total:?}"));
+    contents
 }
 
 /// Each kind's fixture into an empty database of the same server. Gives what went wrong.
@@ -79,7 +94,7 @@ async fn every_kind_has_a_fixture_and_survives_a_round_trip() {
 async fn the_sample_shop_arrives_whole_on_every_major_and_on_the_newest() {
     let newest = Cluster::newest();
     for cluster in Cluster::all() {
-        let source = TestDb::create(&cluster).await.with_shop(1).await;
+        let source = shop(&cluster).await;
         let mut options = SyncOptions::default();
         options.verify = Verify::Checksum;
         for target in [TestDb::create(&cluster).await, TestDb::create(&newest).await] {
@@ -108,7 +123,7 @@ async fn every_query_prepares_on_every_server() {
 
 #[tokio::test]
 async fn any_number_of_jobs_gives_the_same_database() {
-    let source = TestDb::new().await.with_shop(1).await;
+    let source = shop(&Cluster::newest()).await;
     for jobs in 1..=4 {
         let target = TestDb::new().await;
         let mut options = SyncOptions::default();
@@ -120,7 +135,7 @@ async fn any_number_of_jobs_gives_the_same_database() {
 
 #[tokio::test]
 async fn a_schema_without_rows_is_the_same_schema() {
-    let source = TestDb::new().await.with_shop(1).await;
+    let source = shop(&Cluster::newest()).await;
     let target = TestDb::new().await;
     let mut options = SyncOptions::default();
     options.schema_only = true;
@@ -140,7 +155,7 @@ const SMALL: &str = "create schema a; create schema b;
 
 const TABLES: &str = "select coalesce(string_agg(format('%s.%s:%s', n.nspname, c.relname, \
     (xpath('/row/n/text()', query_to_xml(format('select count(*) as n from %I.%I', n.nspname, c.relname), true, true, '')))[1]), ' ' \
-    order by 1), '') from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname in ('a', 'b')";
+    order by n.nspname, c.relname), '') from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname in ('a', 'b')";
 
 #[tokio::test]
 async fn a_filter_chooses_what_comes() {
@@ -254,7 +269,7 @@ async fn a_target_that_holds_objects_is_refused_by_name_and_not_touched() {
 
 #[tokio::test]
 async fn the_second_of_two_runs_is_told_that_the_target_is_busy_and_the_first_goes_on() {
-    let source = TestDb::new().await.with_shop(1).await;
+    let source = shop(&Cluster::newest()).await;
     let target = TestDb::new().await;
     // The first waits in its schema phase for a lock that the test holds, on a catalog of the target.
     let blocker = target.client().await;
@@ -299,7 +314,7 @@ async fn what_is_written_while_a_run_reads_is_not_seen_and_sequences_are_never_b
 
 #[tokio::test]
 async fn a_source_that_was_read_is_as_it_was() {
-    let source = TestDb::new().await.with_shop(1).await;
+    let source = shop(&Cluster::newest()).await;
     let before = (oracle::contents(&source.url()), oracle::dump_schema(&source.url()));
     let target = TestDb::new().await;
     must_sync(&source.url(), &target.url(), &SyncOptions::default()).await;

@@ -8,7 +8,7 @@ use pgstream::guard::{AdmitRequest, Destination, NamedDatabase, NoMemory, Profil
 use pgstream::sync::{SyncOptions, SyncReport, sync};
 use pgstream::{Event, Failure, Run};
 use pgstream_tests::cluster::Cluster;
-use pgstream_tests::database::unique_name;
+use pgstream_tests::database::{TestDb, unique_name};
 
 /// No run of a test is as long as this, unless it hangs.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -59,6 +59,13 @@ impl Watched {
     pub(crate) async fn wait_for(&self, what: &str, is_it: impl Fn(&Event) -> bool) {
         wait_until(what, async || self.events.lock().expect("no holder panics").iter().any(&is_it)).await;
     }
+}
+
+/// The sample shop, without what cannot be carried yet.
+pub(crate) async fn shop(cluster: &Arc<Cluster>) -> TestDb {
+    let db = TestDb::create(cluster).await.with_shop(1).await;
+    db.execute("drop statistics if exists shop.orders_placed_status").await;
+    db
 }
 
 /// Asks again and again, without a promise of when.

@@ -15,7 +15,7 @@ use crate::error::{CatalogError, ConnectionError, DataError, Retry};
 use crate::progress::Run;
 
 use super::sink::{RowSink, SinkError};
-use super::{ContentHash, RowHasher, copy_to_stdout};
+use super::{ContentHash, CopyFormat, StreamHasher, copy_to_stdout};
 
 /// How often a table is taken up again without a byte of progress in between.
 const MAX_BARREN_ATTEMPTS: u32 = 6;
@@ -35,19 +35,18 @@ pub(crate) struct TableReader<'s> {
 }
 
 /// What has been passed on of the table that is being read.
-#[derive(Default)]
 struct Passed {
     bytes: u64,
     /// Over all bytes passed, in order.
     digest: Box<Xxh3>,
-    rows: RowHasher,
+    rows: StreamHasher,
 }
 
 impl Passed {
     fn piece(&mut self, piece: Piece<'_>) {
         self.bytes += piece.bytes.len() as u64;
         self.digest.update(piece.bytes);
-        self.rows.piece(piece.bytes, piece.ends_row);
+        self.rows.piece(piece);
     }
 }
 
@@ -75,10 +74,11 @@ impl<'s> TableReader<'s> {
     pub(crate) async fn read<S: RowSink>(
         &mut self,
         table: &TableData,
+        format: CopyFormat,
         sink: &mut S,
         mut progress: impl Progressing,
     ) -> Result<ContentHash, DataError> {
-        let mut passed = Passed::default();
+        let mut passed = Passed { bytes: 0, digest: Box::default(), rows: StreamHasher::new(format) };
         let (mut barren, mut pause) = (0, FIRST_PAUSE);
         loop {
             let before = passed.bytes;
@@ -152,7 +152,7 @@ impl<'s> TableReader<'s> {
         }
         let reader = self.reader.as_mut().expect("opened above");
         let holds_lock = matches!(reader, Reader::Keeper(_));
-        let mut out = start_copy(reader.session(), table, holds_lock).await?;
+        let mut out = start_copy(reader.session(), table, passed.rows.format(), holds_lock).await?;
         let attempt = Attempt { table, run: self.run, passed, progress };
         attempt.pass_all(&mut out, sink).await?;
         if holds_lock {
@@ -171,13 +171,14 @@ fn snapshot_error(table: &TableData, source: CatalogError) -> DataError {
 async fn start_copy<'a>(
     session: &'a mut CopySession,
     table: &TableData,
+    format: CopyFormat,
     holds_lock: bool,
 ) -> Result<CopyOut<'a, impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + use<>>, Failure> {
     let mut sql = Ddl::new();
     if !holds_lock && matches!(table.relkind, 'r' | 'p') {
         sql.sql("LOCK TABLE ONLY ").name(&table.name).sql(" IN ACCESS SHARE MODE NOWAIT; ");
     }
-    sql.deparsed(&copy_to_stdout(&table.name, &table.columns));
+    sql.deparsed(&copy_to_stdout(&table.name, &table.columns, format));
     match session.copy_out(sql.as_str()).await {
         Ok(out) => Ok(out),
         Err(e) if e.sqlstate() == Some("55P03") => Err(Failure::Locked),

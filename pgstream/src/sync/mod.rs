@@ -145,7 +145,8 @@ impl Attempt<'_> {
         let toc = self.plan(selection, catalog).map_err(untouched)?;
         let mut control = self.open_control().await.map_err(|e| untouched(self.cause(e)))?;
 
-        let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify };
+        let source_major = catalog.database.major;
+        let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify, source_major };
         let apply = Apply { toc: &toc, snapshot, target: self.target, options, run: self.run };
         match apply.all(&mut control).await {
             Ok(applied) => {
