@@ -1,8 +1,10 @@
 //! Integration tests: one binary, so that all tests share the clusters of one run.
 
+mod cancel;
 mod cli;
 mod dependencies;
 mod documentation;
+mod faults;
 mod guard;
 mod harness_selftest;
 mod layers;
