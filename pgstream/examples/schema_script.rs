@@ -1,7 +1,8 @@
 //! Development aid: prints the schema of a database, entry by entry, for comparison with `pg_dump --schema-only`.
-use pgstream::catalog::{Repairs, read};
+use pgstream::catalog::read;
 use pgstream::connection::{Connection, ConnectionConfig, Environment};
 use pgstream::export::plan::table_of_contents;
+use pgstream::ordering;
 use tokio_postgres::types::Type;
 
 #[tokio::main(flavor = "current_thread")]
@@ -17,11 +18,12 @@ async fn main() {
     let rows = connection.query(sql, &[(&true, Type::BOOL)]).await.expect("relations");
     let relations: Vec<u32> = rows.iter().map(|r| r.get(0)).collect();
     let catalog = read(&connection, &relations).await.expect("read");
-    let mut order: Vec<_> = catalog.objects.iter().map(|o| o.header()).filter(|h| !catalog.members.contains_key(&h.id)).collect();
-    order.sort_by_key(|h| (h.role.priority(), h.schema.clone(), h.name.clone()));
-    let order: Vec<_> = order.into_iter().map(|h| h.id).collect();
-    let repairs = Repairs::default();
-    for e in table_of_contents(&catalog, &order, &repairs).entries {
+    let ordered = ordering::order(&catalog);
+    for unresolved in &ordered.unresolved {
+        eprintln!("cannot order {unresolved}");
+    }
+    let order: Vec<_> = ordered.order.into_iter().filter(|id| !catalog.members.contains_key(id)).collect();
+    for e in table_of_contents(&catalog, &order, &ordered.repairs).entries {
         if e.data.is_some() {
             continue;
         }

@@ -9,6 +9,7 @@ pub mod error;
 pub mod export;
 pub mod import;
 pub mod name;
+pub mod ordering;
 pub mod progress;
 pub mod report;
 pub mod storage;

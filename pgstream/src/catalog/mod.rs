@@ -1,7 +1,8 @@
 //! What a database contains: every kind of object, read with a fixed number of queries and rendered as SQL.
 //!
 //! A *kind* ([`kind::ObjectKind`]) has its catalog queries in `.sql` files beside it and turns their rows into *objects*
-//! ([`Object`]), which render themselves. All kinds stand in one list, [`kinds::KINDS`]. The only I/O is in [`read`].
+//! ([`Object`]), which render themselves. All kinds stand in one list, [`kinds::KINDS`]. The only I/O is in [`read`] and,
+//! to find out what a [`Filter`] means in a database, in [`select`].
 //!
 //! This module does not order objects (see [`crate::ordering`]) and does not write them anywhere.
 
@@ -9,19 +10,24 @@ mod filter;
 pub(crate) mod kind;
 pub(crate) mod kinds;
 mod object;
+mod pattern;
 pub(crate) mod read;
 mod repair;
 mod role;
 mod section;
+mod select;
+mod selection;
 mod snapshot;
 pub(crate) mod version_tags;
 
-pub use filter::{Filter, RelationRow, Selection};
+pub use filter::Filter;
 pub use kinds::kind_names;
 pub use object::{Address, DataSource, Object, ObjectHeader, ObjectId, Part, Privileges, SequenceData, TableData, class};
 pub use read::{Catalog, Database, read};
 pub use repair::Repairs;
 pub use role::Role;
 pub use section::Section;
+pub use select::{NameScope, select};
+pub use selection::{RelationRow, Selection};
 pub(crate) use snapshot::Reader;
 pub use snapshot::{Snapshot, SnapshotOptions};

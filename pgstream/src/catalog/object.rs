@@ -28,6 +28,8 @@ pub mod class {
 pub enum Part {
     /// The object itself; what `pg_depend` speaks of.
     Itself,
+    /// `CREATE TYPE name`, the shell that the functions of a base type are declared with.
+    Shell,
     /// `ALTER TABLE … ATTACH PARTITION` or `ALTER INDEX … ATTACH PARTITION`.
     Attach,
     /// `ALTER SEQUENCE … OWNED BY`.

@@ -96,4 +96,14 @@ impl Role {
             Self::Other { priority } => priority,
         }
     }
+
+    /// The object that it stands inside of, unless a repair takes it out: a default's table, a view's rule's view.
+    pub const fn inside(self) -> Option<ObjectId> {
+        match self {
+            Self::Default { table } | Self::Check { table } => Some(table),
+            Self::DomainCheck { domain } => Some(domain),
+            Self::Rule { relation, is_view: true } => Some(relation),
+            _ => None,
+        }
+    }
 }

@@ -21,8 +21,10 @@ use crate::error::{CatalogError, ConnectionError};
 use crate::name::QualifiedName;
 use crate::progress::{Run, Waiting};
 
-use super::filter::{Filter, Selection};
+use super::filter::Filter;
 use super::read::{self, Catalog};
+use super::select::{NameScope, select};
+use super::selection::Selection;
 
 /// How often the list of tables is read and locked before we give up.
 const MAX_ATTEMPTS: u32 = 10;
@@ -99,9 +101,10 @@ impl Snapshot {
         run: &Run,
     ) -> Result<(Self, Selection, Catalog), CatalogError> {
         let main = Connection::open(config).await?;
+        let scope = NameScope::read(&main).await?;
         for attempt in 1.. {
-            let listed = filter.resolve(&main).await?;
-            let taken = Attempt { config, options, run, main: &main, listed: &listed }.make(filter).await?;
+            let listed = select(&main, filter, &scope).await?;
+            let taken = Attempt { config, options, run, main: &main, scope: &scope, listed: &listed }.make(filter).await?;
             match taken {
                 Ok((holder, selection)) => {
                     let relations: Vec<u32> = selection.relations.iter().map(|r| r.oid).collect();
@@ -185,6 +188,7 @@ struct Attempt<'a> {
     options: &'a SnapshotOptions,
     run: &'a Run,
     main: &'a Connection,
+    scope: &'a NameScope,
     listed: &'a Selection,
 }
 
@@ -208,7 +212,7 @@ impl Attempt<'_> {
         second.execute(&import).await?;
         self.main.batch(&format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {import}; {pins}")).await?;
 
-        let selection = filter.resolve_again(self.main, self.listed).await?;
+        let selection = select(self.main, filter, self.scope).await?;
         if let Some(changed) = self.find_changed(&selection).await? {
             return Ok(Err(Changed(changed)));
         }
