@@ -12,6 +12,7 @@ pub(crate) mod kinds;
 mod object;
 mod pattern;
 pub(crate) mod read;
+pub(crate) mod reloptions;
 mod repair;
 mod role;
 mod section;

@@ -1,6 +1,7 @@
 //! What every object of a database has in common.
 
-use crate::ddl::Ddl;
+use crate::ddl::{Ddl, identifier, qualified};
+use crate::name::QualifiedName;
 
 use super::repair::Repairs;
 use super::role::Role;
@@ -97,6 +98,14 @@ pub struct Address {
     pub grant_keyword: &'static str,
     /// Rendered SQL that names the object: `public.film`, `public.f(integer)`, `c ON public.film`.
     pub sql: String,
+}
+
+impl Address {
+    /// A constraint of a table.
+    pub(crate) fn constraint(name: &str, table: &QualifiedName) -> Self {
+        let sql = [identifier(name), qualified(&table.schema, &table.name)].join(" ON ");
+        Self { keyword: "CONSTRAINT", grant_keyword: "CONSTRAINT", sql }
+    }
 }
 
 /// What every object has, whatever its kind.

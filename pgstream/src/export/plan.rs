@@ -11,7 +11,7 @@ use crate::ddl::{self, Ddl};
 /// `order` is what [`crate::ordering`] made of the catalog, less what is not wanted.
 pub fn table_of_contents(catalog: &Catalog, order: &[ObjectId], repairs: &Repairs) -> Toc {
     let objects: HashMap<ObjectId, &dyn Object> = catalog.objects.iter().map(|o| (o.header().id, o.as_ref())).collect();
-    let mut builder = Builder { catalog, repairs, entries: Vec::new(), by_object: HashMap::new() };
+    let mut builder = Builder { catalog, repairs, entries: Vec::new(), by_object: HashMap::new(), inline: HashMap::new() };
     for id in order {
         if let Some(object) = objects.get(id) {
             builder.add_object(*object);
@@ -25,14 +25,23 @@ struct Builder<'a> {
     repairs: &'a Repairs,
     entries: Vec<TocEntry>,
     by_object: HashMap<ObjectId, DumpId>,
+    /// Inline parts that came before the object that holds them; their comments wait for it.
+    inline: HashMap<ObjectId, Vec<&'a ObjectHeader>>,
 }
 
-impl Builder<'_> {
-    fn add_object(&mut self, object: &dyn Object) {
+impl<'a> Builder<'a> {
+    fn add_object(&mut self, object: &'a dyn Object) {
         let header = object.header();
+        if let Some(holder) = header.belongs_to.filter(|id| !object.is_entry(self.repairs) && !self.by_object.contains_key(id)) {
+            self.inline.entry(holder).or_default().push(header);
+            return;
+        }
         let definition = object.is_entry(self.repairs).then(|| self.add_definition(object));
         self.add_comments(header, definition);
         self.add_privileges(header, definition);
+        for inline in self.inline.remove(&header.id).unwrap_or_default() {
+            self.add_comments(inline, definition);
+        }
     }
 
     fn add_definition(&mut self, object: &dyn Object) -> DumpId {
@@ -41,7 +50,7 @@ impl Builder<'_> {
         object.render_create(&mut create, self.repairs);
         object.render_drop(&mut drop, self.repairs);
         let mut entry = self.entry(header, header.desc, header.tag.clone());
-        if self.repairs.postponed.contains(&header.id) {
+        if self.repairs.postponed.contains(&header.id) || is_separated_check(header, self.repairs) {
             entry.section = crate::catalog::Section::PostData;
         }
         entry.pass = if matches!(header.role, Role::Refresh) { Pass::Last } else { Pass::Main };
@@ -81,7 +90,11 @@ impl Builder<'_> {
         if let Some(comment) = self.catalog.comments.get(&(header.id, 0)) {
             let mut sql = Ddl::new();
             sql.sql("COMMENT ON ").sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" IS ").literal(comment).end();
-            self.add_attached(header, definition, "COMMENT", format!("{} {}", address.keyword, header.tag), sql);
+            let tag = match address.keyword {
+                "CONSTRAINT" => format!("CONSTRAINT {} ON {}", header.name, header.tie_break),
+                keyword => format!("{keyword} {}", header.tag),
+            };
+            self.add_attached(header, definition, "COMMENT", tag, sql);
         }
         for (number, column) in (1..).zip(&header.columns) {
             let Some(comment) = self.catalog.comments.get(&(header.id, number)) else { continue };
@@ -159,8 +172,19 @@ fn privileges_of(privileges: &crate::catalog::Privileges) -> ddl::Acl<'_> {
     ddl::Acl { actual: privileges.actual.as_deref(), baseline: &privileges.baseline }
 }
 
+/// A check that a repair took out of its table or domain: it is made after the rows.
+fn is_separated_check(header: &ObjectHeader, repairs: &Repairs) -> bool {
+    matches!(header.role, Role::Check { .. } | Role::DomainCheck { .. }) && repairs.is_separate(header.id)
+}
+
+/// What `COMMENT ON` knows and `ALTER … OWNER TO` does not: its owner is that of its table.
+const WITHOUT_OWN_OWNER: [&str; 5] = ["CONSTRAINT", "INDEX", "POLICY", "RULE", "TRIGGER"];
+
 fn render_owner(header: &ObjectHeader, has_drop: bool) -> String {
     let (Some(address), Some(owner), true) = (&header.address, &header.owner, has_drop) else { return String::new() };
+    if WITHOUT_OWN_OWNER.contains(&address.keyword) {
+        return String::new();
+    }
     let mut sql = Ddl::new();
     sql.sql("ALTER ").sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" OWNER TO ").ident(owner).end();
     sql.into_string()
