@@ -1,10 +1,11 @@
--- Comments on users' objects, on the columns of users' relations, on extensions and on the schema public.
+-- Comments on users' objects, on large objects (whose oids anybody may choose), on the columns of users' relations, on extensions and on the schema public.
 select d.classoid                         as class
      , d.objoid                           as oid
      , d.objsubid                         as column_number
      , d.description                      as comment
   from pg_catalog.pg_description d
  where d.objoid >= 16384
+    or d.classoid = 'pg_catalog.pg_largeobject'::regclass
  union all
 select d.classoid, d.objoid, d.objsubid, d.description
   from pg_catalog.pg_description d

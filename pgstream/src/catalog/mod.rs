@@ -24,7 +24,7 @@ pub(crate) mod version_tags;
 pub use filter::Filter;
 pub use kinds::kind_names;
 pub use object::{Address, DataSource, Object, ObjectHeader, ObjectId, Part, Privileges, SequenceData, TableData, class};
-pub use read::{Catalog, Database, read};
+pub use read::{Catalog, Database, SecurityLabel, UnsupportedObjects, read};
 pub use repair::Repairs;
 pub use role::Role;
 pub use section::Section;

@@ -131,12 +131,16 @@ pub struct ObjectHeader {
     pub owner: Option<String>,
     /// How SQL calls it; `None` for what is never altered, commented or granted on by itself.
     pub address: Option<Address>,
+    /// How `GRANT … ON` names it, where that is not as `address` does: an aggregate goes by its argument types there.
+    pub grant_sql: Option<String>,
     /// Privileges, for kinds that have them.
     pub privileges: Option<Privileges>,
     /// Privileges of columns, by column name in column order.
     pub column_privileges: Vec<(String, Privileges)>,
     /// The names of columns by `attnum` - 1, so that comments on columns can be rendered. Dropped columns are empty strings.
     pub columns: Vec<String>,
+    /// What comments and labels of columns hang on, when that is not the object itself: a composite type's relation.
+    pub columns_of: Option<ObjectId>,
     /// Tablespace: `None` not applicable, `Some("")` the database's default.
     pub tablespace: Option<String>,
     /// Table access method, for tables and materialized views.
@@ -160,9 +164,11 @@ impl ObjectHeader {
             tie_break: String::new(),
             owner: None,
             address: None,
+            grant_sql: None,
             privileges: None,
             column_privileges: Vec::new(),
             columns: Vec::new(),
+            columns_of: None,
             tablespace: None,
             access_method: None,
             belongs_to: None,

@@ -19,9 +19,11 @@ use super::version_tags;
 const DEPEND: CatalogQuery = catalog_query!("depend.sql");
 const COMMENT: CatalogQuery = catalog_query!("comment.sql");
 const DATABASE: CatalogQuery = catalog_query!("database.sql");
+const SECURITY_LABEL: CatalogQuery = catalog_query!("seclabel.sql");
+const UNSUPPORTED: CatalogQuery = catalog_query!("unsupported.sql");
 
 /// The queries that belong to no kind.
-pub(crate) const GENERAL: [CatalogQuery; 3] = [DEPEND, COMMENT, DATABASE];
+pub(crate) const GENERAL: [CatalogQuery; 5] = [DEPEND, COMMENT, DATABASE, SECURITY_LABEL, UNSUPPORTED];
 
 /// What a database contains, as seen in one snapshot.
 #[derive(Debug)]
@@ -36,6 +38,28 @@ pub struct Catalog {
     pub members: HashMap<ObjectId, ObjectId>,
     /// Comments by object and column number (0: the object itself).
     pub comments: HashMap<(ObjectId, i32), String>,
+    /// Security labels by object and column number (0: the object itself), in order of the providers' names.
+    pub security_labels: HashMap<(ObjectId, i32), Vec<SecurityLabel>>,
+    /// What the database holds beyond the known kinds: it would be lost silently.
+    pub unsupported: Vec<UnsupportedObjects>,
+}
+
+/// One row of `pg_seclabel`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityLabel {
+    /// The label provider's name.
+    pub provider: String,
+    /// The label.
+    pub label: String,
+}
+
+/// Objects of one kind that pgstream does not carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsupportedObjects {
+    /// The kind, in the plural: `casts`.
+    pub kind: String,
+    /// The objects as the server identifies them, in order.
+    pub names: Vec<String>,
 }
 
 /// Facts of `pg_database`, and of the server that it is on.
@@ -80,13 +104,15 @@ pub async fn read(connection: &Connection, relations: &[u32]) -> Result<Catalog,
     let depend = next();
     let comments = decode_comments(&next())?;
     let database = decode_database(&next())?;
+    let security_labels = decode_security_labels(&next())?;
+    let unsupported = decode_unsupported(&next())?;
     let mut found = Found::default();
     for kind in KINDS {
         let rows: Vec<Rows> = kind.queries().iter().map(|_| next()).collect();
         kind.decode(&rows, &mut found)?;
     }
     let (dependencies, members) = gather_dependencies(&depend, &found)?;
-    Ok(Catalog { database, objects: found.objects, dependencies, members, comments })
+    Ok(Catalog { database, objects: found.objects, dependencies, members, comments, security_labels, unsupported })
 }
 
 async fn fetch(connection: &Connection, query: CatalogQuery, relations: &[u32]) -> Result<Rows, CatalogError> {
@@ -105,6 +131,20 @@ fn decode_comments(rows: &Rows) -> Result<HashMap<(ObjectId, i32), String>, Cata
             Ok(((id, row.get("column_number")?), row.get("comment")?))
         })
         .collect()
+}
+
+fn decode_security_labels(rows: &Rows) -> Result<HashMap<(ObjectId, i32), Vec<SecurityLabel>>, CatalogError> {
+    let mut labels: HashMap<_, Vec<SecurityLabel>> = HashMap::new();
+    for row in rows.iter() {
+        let id = ObjectId::new(row.get("class")?, row.get("oid")?);
+        let label = SecurityLabel { provider: row.get("provider")?, label: row.get("label")? };
+        labels.entry((id, row.get("column_number")?)).or_default().push(label);
+    }
+    Ok(labels)
+}
+
+fn decode_unsupported(rows: &Rows) -> Result<Vec<UnsupportedObjects>, CatalogError> {
+    rows.iter().map(|row| Ok(UnsupportedObjects { kind: row.get("kind")?, names: row.get("names")? })).collect()
 }
 
 fn decode_database(rows: &Rows) -> Result<Database, CatalogError> {

@@ -8,10 +8,12 @@
 mod identifier;
 mod literal;
 mod privileges;
+mod setting;
 
 pub use identifier::{identifier, qualified};
 pub use literal::{dollar_quoted, literal};
-pub use privileges::{Acl, render_privileges};
+pub use privileges::{Acl, GrantTarget, render_privileges};
+pub use setting::render_setting;
 
 use crate::name::QualifiedName;
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::archive::{CopyTarget, DumpId, EntryData, Pass, Toc, TocEntry};
-use crate::catalog::{Catalog, DataSource, Object, ObjectHeader, ObjectId, Repairs, Role, TableData};
-use crate::ddl::{self, Ddl};
+use crate::catalog::{Catalog, DataSource, Object, ObjectHeader, ObjectId, Repairs, Role, SecurityLabel, TableData};
+use crate::ddl::{self, Ddl, GrantTarget};
 
 /// Renders the objects of `order`, each followed by its comments and privileges, and numbers the entries.
 ///
@@ -38,6 +38,7 @@ impl<'a> Builder<'a> {
         }
         let definition = object.is_entry(self.repairs).then(|| self.add_definition(object));
         self.add_comments(header, definition);
+        self.add_security_labels(header, definition);
         self.add_privileges(header, definition);
         for inline in self.inline.remove(&header.id).unwrap_or_default() {
             self.add_comments(inline, definition);
@@ -50,10 +51,14 @@ impl<'a> Builder<'a> {
         object.render_create(&mut create, self.repairs);
         object.render_drop(&mut drop, self.repairs);
         let mut entry = self.entry(header, header.desc, header.tag.clone());
-        if self.repairs.postponed.contains(&header.id) || is_separated_check(header, self.repairs) {
+        if self.is_moved_behind_rows(header) || is_separated_check(header, self.repairs) {
             entry.section = crate::catalog::Section::PostData;
         }
-        entry.pass = if matches!(header.role, Role::Refresh) { Pass::Last } else { Pass::Main };
+        entry.pass = match header.role {
+            Role::Refresh => Pass::Last,
+            Role::DefaultPrivileges => Pass::Privileges,
+            _ => Pass::Main,
+        };
         entry.create = create.into_string();
         entry.drop = drop.into_string();
         entry.set_owner = render_owner(header, !entry.drop.is_empty());
@@ -62,6 +67,12 @@ impl<'a> Builder<'a> {
         self.by_object.insert(header.id, id);
         self.entries.push(entry);
         id
+    }
+
+    /// A separate check waits for the rows; a separate default is only put behind what it needs.
+    fn is_moved_behind_rows(&self, header: &ObjectHeader) -> bool {
+        let is_check = matches!(header.role, Role::Check { .. } | Role::DomainCheck { .. });
+        self.repairs.postponed.contains(&header.id) || (is_check && self.repairs.is_separate(header.id))
     }
 
     fn entry(&self, header: &ObjectHeader, desc: &'static str, tag: String) -> TocEntry {
@@ -96,27 +107,49 @@ impl<'a> Builder<'a> {
             };
             self.add_attached(header, definition, "COMMENT", tag, sql);
         }
+        let columns_of = header.columns_of.unwrap_or(header.id);
         for (number, column) in (1..).zip(&header.columns) {
-            let Some(comment) = self.catalog.comments.get(&(header.id, number)) else { continue };
+            let Some(comment) = self.catalog.comments.get(&(columns_of, number)) else { continue };
             let mut sql = Ddl::new();
             sql.sql("COMMENT ON COLUMN ").deparsed(&address.sql).sql(".").ident(column).sql(" IS ").literal(comment).end();
             self.add_attached(header, definition, "COMMENT", format!("COLUMN {}.{column}", header.tag), sql);
         }
     }
 
+    fn add_security_labels(&mut self, header: &ObjectHeader, definition: Option<DumpId>) {
+        let Some(address) = &header.address else { return };
+        let labels = &self.catalog.security_labels;
+        for label in labels.get(&(header.id, 0)).into_iter().flatten() {
+            let mut sql = render_label_head(label);
+            sql.sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" IS ").literal(&label.label).end();
+            self.add_attached(header, definition, "SECURITY LABEL", format!("{} {}", address.keyword, header.tag), sql);
+        }
+        let columns_of = header.columns_of.unwrap_or(header.id);
+        for (number, column) in (1..).zip(&header.columns) {
+            for label in labels.get(&(columns_of, number)).into_iter().flatten() {
+                let mut sql = render_label_head(label);
+                sql.sql("COLUMN ").deparsed(&address.sql).sql(".").ident(column).sql(" IS ").literal(&label.label).end();
+                self.add_attached(header, definition, "SECURITY LABEL", format!("COLUMN {}.{column}", header.tag), sql);
+            }
+        }
+    }
+
     fn add_privileges(&mut self, header: &ObjectHeader, definition: Option<DumpId>) {
         let (Some(address), Some(owner)) = (&header.address, &header.owner) else { return };
+        let (keyword, major) = (address.grant_keyword, self.catalog.database.major);
+        let object = header.grant_sql.as_deref().unwrap_or(&address.sql);
+        let target = GrantTarget { keyword, object, column: None, owner, default_in: None, major };
         let mut sql = Ddl::new();
         if let Some(privileges) = &header.privileges {
-            ddl::render_privileges(&mut sql, address.grant_keyword, &address.sql, None, owner, privileges_of(privileges));
+            ddl::render_privileges(&mut sql, &target, privileges_of(privileges));
         }
         if !sql.is_empty() {
-            self.add_attached(header, definition, "ACL", format!("{} {}", address.grant_keyword, header.tag), sql);
+            self.add_attached(header, definition, "ACL", format!("{keyword} {}", header.tag), sql);
         }
         for (column, privileges) in &header.column_privileges {
             let mut sql = Ddl::new();
-            let privileges = privileges_of(privileges);
-            ddl::render_privileges(&mut sql, address.grant_keyword, &address.sql, Some(column), owner, privileges);
+            let target = GrantTarget { column: Some(column), ..target };
+            ddl::render_privileges(&mut sql, &target, privileges_of(privileges));
             if !sql.is_empty() {
                 self.add_attached(header, definition, "ACL", format!("COLUMN {}.{column}", header.tag), sql);
             }
@@ -179,6 +212,13 @@ fn is_separated_check(header: &ObjectHeader, repairs: &Repairs) -> bool {
 
 /// What `COMMENT ON` knows and `ALTER … OWNER TO` does not: its owner is that of its table.
 const WITHOUT_OWN_OWNER: [&str; 5] = ["CONSTRAINT", "INDEX", "POLICY", "RULE", "TRIGGER"];
+
+/// `SECURITY LABEL FOR provider ON `.
+fn render_label_head(label: &SecurityLabel) -> Ddl {
+    let mut sql = Ddl::new();
+    sql.sql("SECURITY LABEL FOR ").ident(&label.provider).sql(" ON ");
+    sql
+}
 
 fn render_owner(header: &ObjectHeader, has_drop: bool) -> String {
     let (Some(address), Some(owner), true) = (&header.address, &header.owner, has_drop) else { return String::new() };

@@ -4,7 +4,8 @@ select n.oid                                                     as oid
      , pg_catalog.pg_get_userbyid(n.nspowner)                    as owner
      , n.nspacl::text[]                                          as acl
      , case when n.nspname = 'public'
-            then array[ n.nspowner::regrole || '=UC/' || n.nspowner::regrole, '=U/' || n.nspowner::regrole ]
+            then pg_catalog.acldefault('n', n.nspowner)::text[]
+              || pg_catalog.makeaclitem(0, n.nspowner, 'USAGE', false)::text
             else pg_catalog.acldefault('n', n.nspowner)::text[]
        end                                                       as baseline
   from pg_catalog.pg_namespace n
