@@ -7,6 +7,7 @@ mod data;
 pub mod ddl;
 pub mod error;
 pub mod export;
+pub mod guard;
 pub mod import;
 pub mod name;
 pub mod ordering;
@@ -15,7 +16,10 @@ pub mod report;
 pub mod storage;
 pub mod sync;
 
-pub use error::{ConnectionError, DataError, Error, ErrorCode, Result, Retry, ServerError};
+pub use error::{
+    ArchiveError, CatalogError, ConnectionError, DataError, Error, ErrorCode, GuardError, GuardRule, ImportError, Result, Retry,
+    ServerError, StorageError,
+};
 pub use name::QualifiedName;
 pub use progress::{Event, EventType, Observer, Phase, Run};
 pub use report::{Failure, Proven, TargetState, Verify};

@@ -2,5 +2,6 @@
 
 mod dependencies;
 mod documentation;
+mod guard;
 mod harness_selftest;
 mod layers;

@@ -101,6 +101,7 @@ impl Snapshot {
         run: &Run,
     ) -> Result<(Self, Selection, Catalog), CatalogError> {
         let main = Connection::open(config).await?;
+        // Before anything is pinned: patterns without a schema mean what they mean to this role.
         let scope = NameScope::read(&main).await?;
         for attempt in 1.. {
             let listed = select(&main, filter, &scope).await?;

@@ -58,6 +58,12 @@ error_codes! {
     GuardRefused = "guard_refused",
     /// The guard could not find out which database the destination is.
     GuardUnidentified = "guard_unidentified",
+    /// The identities of protected databases that were remembered cannot be read or written.
+    GuardMemory = "guard_memory",
+    /// No profile has that name.
+    ProfileUnknown = "profile_unknown",
+    /// The variables that make a profile cannot be understood.
+    ProfileInvalid = "profile_invalid",
     /// The preflight check found what would make the run fail.
     PreflightFailed = "preflight_failed",
     /// The target holds objects already, and the mode asks for an empty one.

@@ -9,6 +9,7 @@ mod catalog;
 mod code;
 mod connection;
 mod data;
+mod guard;
 mod import;
 mod server;
 mod storage;
@@ -18,6 +19,7 @@ pub use catalog::CatalogError;
 pub use code::ErrorCode;
 pub use connection::ConnectionError;
 pub use data::DataError;
+pub use guard::{GuardError, GuardRule};
 pub use import::ImportError;
 pub use server::ServerError;
 pub use storage::StorageError;
@@ -85,6 +87,9 @@ pub enum Error {
     /// See [`ArchiveError`].
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// See [`GuardError`].
+    #[error(transparent)]
+    Guard(#[from] GuardError),
 }
 
 impl Error {
@@ -98,6 +103,7 @@ impl Error {
             Self::Cancelled => ErrorCode::Cancelled,
             Self::Storage(e) => e.code(),
             Self::Archive(e) => e.code(),
+            Self::Guard(e) => e.code(),
         }
     }
 
@@ -111,6 +117,7 @@ impl Error {
             Self::Cancelled => "Run the same command again when you want it.".into(),
             Self::Storage(e) => e.hint(),
             Self::Archive(e) => e.hint(),
+            Self::Guard(e) => e.hint(),
         }
     }
 
@@ -124,6 +131,7 @@ impl Error {
             Self::Cancelled => Retry::AfterOperator,
             Self::Storage(e) => e.retry(),
             Self::Archive(e) => e.retry(),
+            Self::Guard(e) => e.retry(),
         }
     }
 }

@@ -245,3 +245,94 @@ fn copy_target(source: &TableData) -> CopyTarget {
         is_through_root: source.load_through.is_some(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Address, Database, Section, class};
+
+    #[derive(Debug)]
+    struct Thing {
+        header: ObjectHeader,
+        is_inline: bool,
+    }
+
+    impl Object for Thing {
+        fn header(&self) -> &ObjectHeader {
+            &self.header
+        }
+
+        fn is_entry(&self, repairs: &Repairs) -> bool {
+            !self.is_inline || repairs.is_separate(self.header.id)
+        }
+
+        fn render_create(&self, ddl: &mut Ddl, _repairs: &Repairs) {
+            ddl.sql("CREATE ").ident(&self.header.name).end();
+        }
+
+        fn render_drop(&self, ddl: &mut Ddl, _repairs: &Repairs) {
+            ddl.sql("DROP ").ident(&self.header.name).end();
+        }
+    }
+
+    const TABLE: ObjectId = ObjectId::relation(1);
+    const CHECK: ObjectId = ObjectId::new(class::PG_CONSTRAINT, 2);
+
+    /// A table with an inline check that has a comment; the check comes first, since its table needs it.
+    fn entries(repairs: &Repairs) -> Vec<TocEntry> {
+        let mut table = ObjectHeader::new(TABLE, Role::Table, "TABLE", Section::PreData, "t");
+        table.owner = Some("me".into());
+        table.address = Some(Address { keyword: "TABLE", grant_keyword: "TABLE", sql: "s.t".into() });
+        let mut check = ObjectHeader::new(CHECK, Role::Check { table: TABLE }, "CHECK CONSTRAINT", Section::PreData, "c");
+        check.owner = Some("me".into());
+        check.tie_break = "t".into();
+        check.address = Some(Address::constraint("c", &crate::QualifiedName::new("s", "t")));
+        check.belongs_to = Some(TABLE);
+        let objects: Vec<Box<dyn Object>> =
+            vec![Box::new(Thing { header: table, is_inline: false }), Box::new(Thing { header: check, is_inline: true })];
+        let catalog = Catalog {
+            database: database(),
+            objects,
+            dependencies: vec![(TABLE, CHECK)],
+            members: HashMap::new(),
+            comments: HashMap::from([((CHECK, 0), "why".to_owned())]),
+        };
+        table_of_contents(&catalog, &[CHECK, TABLE], repairs).entries
+    }
+
+    fn database() -> Database {
+        Database {
+            name: "d".into(),
+            oid: 1,
+            owner: "me".into(),
+            encoding: "UTF8".into(),
+            collation: "C".into(),
+            character_type: "C".into(),
+            locale_provider: 'c',
+            tablespace: "pg_default".into(),
+            server_version: "18".into(),
+            major: 18,
+            is_in_recovery: false,
+            bytes: 0,
+        }
+    }
+
+    #[test]
+    fn the_comment_on_an_inline_check_comes_after_its_table() {
+        let entries = entries(&Repairs::default());
+        assert_eq!(entries.iter().map(|e| e.desc).collect::<Vec<_>>(), ["TABLE", "COMMENT"]);
+        assert_eq!(entries[1].create, "COMMENT ON CONSTRAINT c ON s.t IS 'why';\n");
+        assert_eq!(entries[1].tag, "CONSTRAINT c ON t");
+        assert_eq!(entries[1].dependencies, [entries[0].id]);
+    }
+
+    #[test]
+    fn a_separated_check_comes_after_the_rows_and_has_no_owner_of_its_own() {
+        let repairs = Repairs { separate: [CHECK].into(), ..Repairs::default() };
+        let entries = entries(&repairs);
+        assert_eq!(entries.iter().map(|e| e.desc).collect::<Vec<_>>(), ["CHECK CONSTRAINT", "COMMENT", "TABLE"]);
+        assert_eq!(entries[0].section, Section::PostData);
+        assert_eq!(entries[0].set_owner, "");
+        assert_eq!(entries[2].set_owner, "ALTER TABLE s.t OWNER TO me;\n");
+    }
+}

@@ -103,7 +103,7 @@ impl Column {
             storage: row.get::<Option<i8>>("storage")?.map(|c| char::from(c.cast_unsigned())),
             compression: row.char("compression")?,
             statistics: row.get::<Option<i32>>("statistics")?.filter(|target| *target >= 0),
-            options: row.get::<Option<Vec<String>>>("options")?.unwrap_or_default(),
+            options: row.get::<Option<Vec<String>>>("options")?.map(users_options).unwrap_or_default(),
             acl: row.get("acl")?,
         })
     }
@@ -205,6 +205,12 @@ impl Column {
             ddl.sql("DEFAULT NULL").end();
         }
     }
+}
+
+/// Options that a user set. Some releases keep one of their own among them, which others refuse.
+fn users_options(mut options: Vec<String>) -> Vec<String> {
+    options.retain(|option| !option.starts_with("pg_attver="));
+    options
 }
 
 fn storage_word(storage: char) -> Option<&'static str> {
@@ -444,6 +450,11 @@ mod tests {
         let repeated = "a integer GENERATED ALWAYS AS ((b + 2)) STORED";
         assert_eq!(render_child(generated(11, "(b + 2)"), false, generated(10, "(b + 1)")), repeated);
         assert_eq!(render_child(generated(11, "(b + 2)"), true, generated(10, "(b + 2)")), repeated);
+    }
+
+    #[test]
+    fn an_option_of_the_server_itself_is_left_out() {
+        assert_eq!(users_options(vec!["pg_attver=3".into(), "n_distinct=7".into()]), ["n_distinct=7"]);
     }
 
     #[test]
