@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod documentation;
+mod export;
 mod guard;
 mod harness_selftest;
 mod layers;
