@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -164,7 +164,7 @@ pub struct Run {
 
 struct Shared {
     job: String,
-    attempt: u32,
+    attempt: AtomicU32,
     observer: Option<Box<dyn Observer>>,
     tables_done: AtomicU64,
     tables_total: AtomicU64,
@@ -237,7 +237,7 @@ impl Run {
         };
         let shared = Shared {
             job,
-            attempt,
+            attempt: AtomicU32::new(attempt),
             observer,
             tables_done: zero(),
             tables_total: zero(),
@@ -341,6 +341,25 @@ impl Run {
         self.shared.units_done.fetch_add(units, Ordering::Relaxed);
     }
 
+    /// Everything is begun anew: nothing is done yet, and the next attempt is counted.
+    pub(crate) fn begin_anew(&self) {
+        let shared = &self.shared;
+        let counters = [&shared.tables_done, &shared.tables_total, &shared.rows, &shared.bytes_done, &shared.bytes_expected];
+        for counter in counters.into_iter().chain([&shared.units_done, &shared.units_total]) {
+            counter.store(0, Ordering::Relaxed);
+        }
+        shared.attempt.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.state();
+        state.highest_percent = 0.0;
+        state.phase = Phase::Preflight;
+        self.emit(&mut state, EventType::State, None);
+    }
+
+    /// Work that was counted has to be done again.
+    pub(crate) fn work_undone(&self, units: u64) {
+        self.shared.units_done.fetch_sub(units, Ordering::Relaxed);
+    }
+
     /// Rows arrived.
     pub fn moved(&self, rows: u64, bytes: u64) {
         self.shared.rows.fetch_add(rows, Ordering::Relaxed);
@@ -392,7 +411,7 @@ impl Run {
             job: self.shared.job.clone(),
             seq: state.seq,
             at: jiff::Timestamp::now(),
-            attempt: self.shared.attempt,
+            attempt: self.shared.attempt.load(Ordering::Relaxed),
             kind,
             phase: state.phase,
             relations: state.relations.keys().cloned().collect(),

@@ -141,6 +141,17 @@ async fn a_replica_is_the_database_that_it_follows() {
 }
 
 #[tokio::test]
+async fn a_replica_that_does_not_tell_its_system_could_be_any() {
+    let primary = Cluster::private(*majors().last().expect("there is one"), &[]);
+    let silent = primary.create_plain_role("silent", "postgres");
+    primary.admin("revoke execute on function pg_catalog.pg_control_system() from public");
+    let standby = primary.standby();
+    let operator = Operator::production(silent.replace(&primary.address(), &standby.address()));
+    let error = operator.admit(&primary.url("postgres")).await.expect_err("nobody can tell");
+    assert_eq!(error.code(), ErrorCode::GuardUnidentified, "{error}");
+}
+
+#[tokio::test]
 async fn the_source_is_no_target() {
     let db = TestDb::new().await;
     let tunnel = ChaosProxy::plain(db.cluster().address()).await;
@@ -148,6 +159,41 @@ async fn the_source_is_no_target() {
     operator.source = Some(db.url());
     operator.refused(&db.url(), GuardRule::SourceIsTarget).await;
     operator.refused(&db.url_through(tunnel.address()), GuardRule::SourceIsTarget).await;
+}
+
+#[tokio::test]
+async fn another_database_is_refreshed_from_production_that_has_two_names() {
+    let (db, other) = (TestDb::new().await, TestDb::new().await);
+    let mut operator = Operator::production(db.url()).with("STAGING_DATABASE_URL", db.url());
+    operator.source = Some("production".into());
+    // All three comparisons run at one time, and must not take each other's locks for the target's.
+    let admitted = tokio::spawn(async move { operator.admitted(&other.url()).await }).await.expect("it ends");
+    assert!(admitted.holds_back_outbound(), "a raw URL is less precious than production");
+}
+
+#[tokio::test]
+async fn a_damaged_memory_refuses_every_run() {
+    let db = TestDb::new().await;
+    let operator = Operator::new();
+    std::fs::write(operator.memory().path(), "{").expect("it is written");
+    let error = operator.admit(&db.url()).await.expect_err("nobody knows what is protected");
+    assert_eq!(error.code(), ErrorCode::GuardMemory, "{error}");
+}
+
+#[tokio::test]
+async fn a_database_made_beside_a_confirmed_one_passes_by_it_and_no_other_does() {
+    let db = TestDb::new().await;
+    let staged = TestDb::create(db.cluster()).await;
+    let mut operator = Operator::new().with("STAGING_DATABASE_URL", db.url()).with("STAGING_ALLOW_WRITES", "true");
+    operator.confirm = Some(format!("staging/{}", db.name()));
+    let admitted = operator.admitted("staging").await;
+    let (profiles, memory) = (operator.profiles(), operator.memory());
+    let beside = profiles.resolve("staging").expect("a profile").with_database(staged.name());
+    let request = AdmitRequest::new(&beside, &profiles, &memory).confirm(operator.confirm.as_deref());
+    let error = guard::admit(request).await.expect_err("its name was not confirmed");
+    assert_eq!(error.rule(), Some(GuardRule::ProtectedProfile), "{error}");
+    let staged = guard::admit(request.beside(Some(&admitted))).await.unwrap_or_else(|e| panic!("{e} / {}", e.hint()));
+    assert_eq!((staged.profile(), staged.may_write_cluster()), (Some("staging"), false));
 }
 
 #[tokio::test]
@@ -193,6 +239,7 @@ async fn a_hosting_service_behind_a_tunnel_counts_as_remote() {
     Operator::new().admitted(&url).await;
     cluster.admin("create role rdsadmin");
     Operator::new().refused(&url, GuardRule::HostedService).await;
+    Operator::new().with("PGSTREAM_ALLOWED_TARGETS", "127.0.0.1").refused(&url, GuardRule::HostedService).await;
     Operator::new().with("PGSTREAM_ALLOWED_TARGETS", cluster.address()).admitted(&url).await;
 }
 
@@ -263,10 +310,11 @@ async fn a_user_without_rights_is_protected_by_the_lock_alone() {
         db.execute("revoke execute on function pg_catalog.pg_control_system() from public").await;
         let tunnel = ChaosProxy::plain(cluster.address()).await;
         let tunnelled = url.replace(&cluster.address(), tunnel.address());
-        Operator::production(url.clone()).refused(&tunnelled, GuardRule::ProtectedDatabase).await;
+        let error = Operator::production(url.clone()).refused(&tunnelled, GuardRule::ProtectedDatabase).await;
+        assert!(error.to_string().contains("of system unknown"), "{error}");
         let other = TestDb::create(&cluster).await;
         let admitted = Operator::production(url.clone()).admitted(&other.url()).await;
-        assert!(admitted.identity().system_identifier.is_some() && !admitted.may_write_cluster(), "{admitted:?}");
+        assert!(!admitted.may_write_cluster(), "nobody can tell that production is not in this cluster: {admitted:?}");
         drop(db);
         cluster.admin(&format!("drop role \"{role}\""));
     }

@@ -51,7 +51,7 @@ impl<'a> Builder<'a> {
         object.render_create(&mut create, self.repairs);
         object.render_drop(&mut drop, self.repairs);
         let mut entry = self.entry(header, header.desc, header.tag.clone());
-        if self.is_moved_behind_rows(header) || is_separated_check(header, self.repairs) {
+        if self.is_moved_behind_rows(header) {
             entry.section = crate::catalog::Section::PostData;
         }
         entry.pass = match header.role {
@@ -205,11 +205,6 @@ fn privileges_of(privileges: &crate::catalog::Privileges) -> ddl::Acl<'_> {
     ddl::Acl { actual: privileges.actual.as_deref(), baseline: &privileges.baseline }
 }
 
-/// A check that a repair took out of its table or domain: it is made after the rows.
-fn is_separated_check(header: &ObjectHeader, repairs: &Repairs) -> bool {
-    matches!(header.role, Role::Check { .. } | Role::DomainCheck { .. }) && repairs.is_separate(header.id)
-}
-
 /// What `COMMENT ON` knows and `ALTER … OWNER TO` does not: its owner is that of its table.
 const WITHOUT_OWN_OWNER: [&str; 5] = ["CONSTRAINT", "INDEX", "POLICY", "RULE", "TRIGGER"];
 
@@ -295,6 +290,8 @@ mod tests {
             objects,
             dependencies: vec![(TABLE, CHECK)],
             members: HashMap::new(),
+            security_labels: HashMap::new(),
+            unsupported: Vec::new(),
             comments: HashMap::from([((CHECK, 0), "why".to_owned())]),
         };
         table_of_contents(&catalog, &[CHECK, TABLE], repairs).entries

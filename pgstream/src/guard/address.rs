@@ -46,8 +46,16 @@ impl AllowedTargets {
         self.0.iter().any(|entry| entry.host == host && entry.port.is_none_or(|port| port == endpoint.port()))
     }
 
+    /// Whether every server of a config is listed although a hosting service answers there. On this machine that is a tunnel, so
+    /// the port has to be listed too: `localhost` alone was hardly meant to open every tunnel.
+    pub(crate) fn allow_hosted(&self, config: &ConnectionConfig) -> bool {
+        let with_port = Self(self.0.iter().filter(|entry| entry.port.is_some()).cloned().collect());
+        config.endpoints().iter().all(|e| if is_here_by_name(e) { with_port.allows(e) } else { self.allows(e) })
+    }
+
     /// Whether every server of a config is listed.
-    pub fn allow_all(&self, config: &ConnectionConfig) -> bool {
+    #[cfg(test)]
+    fn allow_all(&self, config: &ConnectionConfig) -> bool {
         config.endpoints().iter().all(|endpoint| self.allows(endpoint))
     }
 }
@@ -189,6 +197,21 @@ mod tests {
         for (list, text, expected) in cases {
             let allowed = AllowedTargets::parse(list).expect(list);
             assert_eq!(allowed.allow_all(&config(text)), expected, "{list} {text}");
+        }
+    }
+
+    #[test]
+    fn a_tunnel_to_a_hosting_service_is_listed_with_its_port() {
+        let cases = [
+            ("localhost", "host=localhost", false),
+            ("localhost:5432", "host=localhost", true),
+            ("localhost:5433", "host=localhost", false),
+            ("db.example", "host=db.example", true),
+            ("localhost:5432", "host=/tmp", false),
+        ];
+        for (list, text, expected) in cases {
+            let allowed = AllowedTargets::parse(list).expect(list);
+            assert_eq!(allowed.allow_hosted(&config(text)), expected, "{list} {text}");
         }
     }
 

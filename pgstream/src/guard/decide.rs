@@ -40,7 +40,11 @@ pub(crate) fn by_name(target: &NamedDatabase, profiles: &Profiles, confirm: Opti
     if !profile.class().is_protected() || is_permitted(profile, database, confirm) {
         return Ok(());
     }
-    let reason = format!("{} is a profile of class {}", profile.name(), profile.class());
+    let (name, upper) = (profile.name(), profile.name().to_ascii_uppercase());
+    let reason = match profile.is_class_assumed() {
+        true => format!("{name} counts as production: it is not on this machine, and PGSTREAM_PROFILE_{upper}_CLASS is not set"),
+        false => format!("{name} is a profile of class {}", profile.class()),
+    };
     let shown = target.config().to_string();
     Err(refuse_for(profile, database, GuardRule::ProtectedProfile, &shown, reason))
 }
@@ -93,7 +97,7 @@ fn how_to_list(place: &str) -> String {
 /// By what the server shows: a hosting service behind a local address.
 pub(crate) fn by_hosting(target: &NamedDatabase, identity: &DatabaseIdentity, profiles: &Profiles) -> Result<(), GuardError> {
     let Some(mark) = &identity.hosting_mark else { return Ok(()) };
-    if profiles.allowed_targets().allow_all(target.config()) {
+    if profiles.allowed_targets().allow_hosted(target.config()) {
         return Ok(());
     }
     let places: Vec<String> = target.config().endpoints().iter().map(ToString::to_string).collect();

@@ -76,6 +76,14 @@ fn the_refusal_prints_the_words_to_repeat() {
 }
 
 #[test]
+fn a_profile_without_a_class_says_which_variable_is_missing() {
+    let env = Environment::empty().with_os_user("me").with("PGSTREAM_PROFILE_QA_URL", "postgres://qa.example/d");
+    let profiles = Profiles::from_env(&env).expect("it is fine");
+    let error = by_name(&profiles.resolve("qa").expect("it is there"), &profiles, None).expect_err("it counts as production");
+    assert!(error.to_string().contains("PGSTREAM_PROFILE_QA_CLASS is not set"), "{error}");
+}
+
+#[test]
 fn a_protected_address_is_refused_under_every_spelling() {
     let profiles = profiles();
     let cases = [

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
@@ -36,7 +37,7 @@ const LOOK_ALIKES: [(&str, &str); 10] = [
 /// Who a database is: the server's own words, read over one connection.
 ///
 /// Source: PostgreSQL manual, "Control Data Functions", `pg_database`, `pg_db_role_setting`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DatabaseIdentity {
     /// What initdb drew for the cluster; physical copies and standbys have the same. `None` if the user may not read it.

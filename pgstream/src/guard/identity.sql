@@ -12,7 +12,7 @@ select pg_catalog.version()                                     as version
      , pg_catalog.current_setting('pgstream.class', true)       as class_here
      , array(select unnest(s.setconfig)
                from pg_catalog.pg_db_role_setting s
-              where s.setdatabase in (d.oid, 0)
+              where s.setdatabase = d.oid
               order by 1)                                       as settings
      , array(select c.description
                from pg_catalog.pg_shdescription c

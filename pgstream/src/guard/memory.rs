@@ -95,6 +95,9 @@ struct Content {
 
 const VERSION: u32 = 1;
 
+/// Identities that are kept of one profile; the oldest go first. A database that is swapped every night gets a new one each time.
+const KEPT_PER_PROFILE: usize = 32;
+
 impl FileMemory {
     /// Remembers in `guard.json` in a directory, which is made when it is needed. Nothing is read yet.
     pub fn in_directory(directory: &Path) -> Self {
@@ -175,6 +178,9 @@ impl GuardMemory for FileMemory {
         let add = move |list: &mut Vec<RememberedIdentity>| {
             let is_new = !list.contains(&identity);
             if is_new {
+                let of_profile = list.iter().filter(|i| i.profile == identity.profile).count();
+                let oldest = list.iter().position(|i| i.profile == identity.profile).filter(|_| of_profile >= KEPT_PER_PROFILE);
+                oldest.map(|at| list.remove(at));
                 list.push(identity);
             }
             is_new

@@ -253,7 +253,9 @@ async fn compare_profile(
 ) -> Result<NotThat, GuardError> {
     let AdmitRequest { target, accept_unidentified, .. } = *request;
     let check = ProfileCheck { target, identity, profile, accept_unidentified };
-    let earlier: Vec<&RememberedIdentity> = remembered.iter().filter(|r| r.profile == profile.name()).collect();
+    // Beside a permitted database there may well be one that was in its place before (the old one of a swap).
+    let is_own = request.is_beside() && target.profile() == Some(profile.name());
+    let earlier: Vec<_> = remembered.iter().filter(|r| r.profile == profile.name() && !is_own).collect();
     let database = request.profiles.database_of(profile)?;
     // Nobody waits for a protected server that is down: what is remembered decides then.
     let config = database.config().with_retry_for(Duration::ZERO);

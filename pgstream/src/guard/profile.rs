@@ -27,6 +27,7 @@ const ALLOWED_TARGETS: &str = "PGSTREAM_ALLOWED_TARGETS";
 pub struct Profile {
     name: String,
     class: Class,
+    is_class_assumed: bool,
     allows_writes: bool,
     variable: String,
     url: String,
@@ -41,6 +42,11 @@ impl Profile {
     /// How precious it is.
     pub fn class(&self) -> Class {
         self.class
+    }
+
+    /// Whether nobody said the class, so that it was taken from where the URL points to.
+    pub fn is_class_assumed(&self) -> bool {
+        self.is_class_assumed
     }
 
     /// Whether `_ALLOW_WRITES=true` counts. A protected profile needs a confirmation too.
@@ -155,8 +161,9 @@ impl Profiles {
         let well_known = WELL_KNOWN.iter().find(|(n, _)| *n == name).map(|(_, class)| *class);
         let default = well_known.unwrap_or_else(|| self.unsaid_class(&url));
         let class = self.declared_class(name, default, sources)?;
+        let is_class_assumed = well_known.is_none() && sources.one_of(name, "CLASS")?.is_none();
         let allows_writes = self.allowed_writes(name, sources)?;
-        Ok(Some(Profile { name: name.to_owned(), class, allows_writes, variable, url }))
+        Ok(Some(Profile { name: name.to_owned(), class, is_class_assumed, allows_writes, variable, url }))
     }
 
     /// Without a word about it, what is not on this machine counts as production.

@@ -155,6 +155,7 @@ impl Constraint {
         header.schema = Some(domain.name.schema.clone());
         header.tie_break = domain.name.name.clone();
         header.tag = format!("{} {}", domain.name.name, self.name);
+        header.belongs_to = Some(domain.header.id);
         let on = domain.header.address.as_ref().map_or("", |a| a.sql.as_str());
         let sql = format!("{} ON DOMAIN {on}", identifier(&self.name));
         header.address = Some(Address { keyword: "CONSTRAINT", grant_keyword: "CONSTRAINT", sql });
@@ -185,5 +186,56 @@ impl Object for DomainConstraint {
 
     fn render_drop(&self, ddl: &mut Ddl, _repairs: &Repairs) {
         ddl.sql("ALTER DOMAIN ").name(&self.domain).sql(" DROP CONSTRAINT ").ident(&self.constraint.name).end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn constraint(oid: u32, name: &str, definition: &str) -> Constraint {
+        Constraint {
+            id: ObjectId::new(class::PG_CONSTRAINT, oid),
+            name: name.into(),
+            is_not_null: definition == "NOT NULL",
+            definition: definition.into(),
+            is_validated: true,
+        }
+    }
+
+    fn domain(constraints: Vec<Constraint>) -> Domain {
+        Domain {
+            header: ObjectHeader::new(ObjectId::data_type(1), Role::Domain, "DOMAIN", Section::PreData, "d"),
+            name: QualifiedName::new("public", "d"),
+            base_type: "text".into(),
+            collation: Some("pg_catalog.\"C\"".into()),
+            is_not_null: true,
+            default: Some(Default::Literal("x".into())),
+            constraints,
+        }
+    }
+
+    fn created(domain: &Domain, repairs: &Repairs) -> String {
+        let mut ddl = Ddl::new();
+        domain.render_create(&mut ddl, repairs);
+        ddl.into_string()
+    }
+
+    #[test]
+    fn a_separate_check_is_left_out_of_its_domain() {
+        let domain = domain(vec![constraint(2, "a", "CHECK (VALUE > 'a'::text)"), constraint(3, "b", "CHECK (f(VALUE))")]);
+        let mut repairs = Repairs::default();
+        repairs.separate.insert(ObjectId::new(class::PG_CONSTRAINT, 3));
+        let head = "CREATE DOMAIN public.d AS text COLLATE pg_catalog.\"C\" NOT NULL DEFAULT 'x'";
+        assert_eq!(created(&domain, &repairs), format!("{head}\n\tCONSTRAINT a CHECK (VALUE > 'a'::text);\n"));
+        assert!(domain.constraints[1].as_object(&domain).is_entry(&repairs));
+    }
+
+    #[test]
+    fn not_null_has_a_name_only_when_it_is_not_the_servers() {
+        for (name, expected) in [("d_not_null", " NOT NULL DEFAULT"), ("mine", " CONSTRAINT mine NOT NULL DEFAULT")] {
+            let sql = created(&domain(vec![constraint(2, name, "NOT NULL")]), &Repairs::default());
+            assert!(sql.contains(expected), "{name}: {sql}");
+        }
     }
 }

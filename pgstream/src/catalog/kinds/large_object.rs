@@ -48,6 +48,7 @@ impl LargeObject {
         let id = self.header.id.part(Part::Data);
         let mut header = ObjectHeader::new(id, Role::LargeObjectData, "BLOBS", Section::Data, self.header.name.as_str());
         header.tag = self.header.tag.clone();
+        header.belongs_to = Some(self.header.id);
         header.owner = self.header.owner.clone();
         LargeObjectData { header }
     }

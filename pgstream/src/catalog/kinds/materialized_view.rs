@@ -265,3 +265,38 @@ impl Object for Refresh {
         self.reads.iter().chain([&view]).map(|read| (self.header.id, *read)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(oid: u32, is_populated: bool) -> MaterializedView {
+        let id = ObjectId::relation(oid);
+        MaterializedView {
+            header: ObjectHeader::new(id, Role::MaterializedView, "MATERIALIZED VIEW", Section::PreData, oid.to_string()),
+            rule: ObjectId::new(class::PG_REWRITE, oid),
+            name: QualifiedName::new("public", "m"),
+            query: " SELECT 1".into(),
+            is_populated,
+            options: Vec::new(),
+            toast_options: Vec::new(),
+            columns: Vec::new(),
+            depends_on_extensions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_view_over_an_unpopulated_one_is_not_refreshed() {
+        let mut found = Found::default();
+        let reads = HashMap::from([(2, vec![1]), (4, vec![3])]);
+        push_all(vec![view(1, true), view(2, true), view(3, false), view(4, true)], &reads, &mut found);
+        let refreshes = found.objects.iter().filter(|object| object.header().role == Role::Refresh);
+        let refreshed: Vec<_> = refreshes.map(|object| (object.header().id.oid, object.dependencies())).collect();
+        let refresh = |oid| ObjectId::relation(oid).part(Part::Refresh);
+        let expected = vec![
+            (1, vec![(refresh(1), ObjectId::relation(1))]),
+            (2, vec![(refresh(2), refresh(1)), (refresh(2), ObjectId::relation(2))]),
+        ];
+        assert_eq!(refreshed, expected);
+    }
+}

@@ -104,3 +104,37 @@ impl Object for Trigger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn created(state: char, is_copy: bool) -> String {
+        let id = ObjectId::new(class::PG_TRIGGER, 1);
+        let trigger = Trigger {
+            header: ObjectHeader::new(id, Role::Trigger, "TRIGGER", Section::PostData, "T"),
+            relation: QualifiedName::new("public", "t"),
+            is_on_foreign_table: false,
+            definition: "CREATE TRIGGER".into(),
+            state,
+            is_copy,
+            depends_on_extensions: Vec::new(),
+        };
+        let mut ddl = Ddl::new();
+        trigger.render_create(&mut ddl, &Repairs::default());
+        ddl.into_string()
+    }
+
+    #[test]
+    fn a_trigger_is_switched_as_it_was() {
+        for (state, is_copy, expected) in [
+            ('O', false, "CREATE TRIGGER;\n"),
+            ('D', false, "CREATE TRIGGER;\n\nALTER TABLE public.t DISABLE TRIGGER \"T\";\n"),
+            ('A', false, "CREATE TRIGGER;\n\nALTER TABLE public.t ENABLE ALWAYS TRIGGER \"T\";\n"),
+            ('R', true, "\nALTER TABLE public.t ENABLE REPLICA TRIGGER \"T\";\n"),
+            ('O', true, "\nALTER TABLE public.t ENABLE TRIGGER \"T\";\n"),
+        ] {
+            assert_eq!(created(state, is_copy), expected, "state {state}, copy {is_copy}");
+        }
+    }
+}

@@ -202,3 +202,52 @@ impl Object for ViewRule {
         self.definition.render_dummy(ddl);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn definition() -> Definition {
+        let column = |name: &str, type_name: &str, collation: &str| Column {
+            name: name.into(),
+            type_name: type_name.into(),
+            collation: collation.into(),
+        };
+        Definition {
+            name: QualifiedName::new("public", "V"),
+            query: " SELECT 1".into(),
+            options: vec!["security_barrier=true".into()],
+            check_option: Some("local".into()),
+            columns: vec![column("id", "integer", ""), column("Name", "text", "pg_catalog.\"C\"")],
+        }
+    }
+
+    #[test]
+    fn a_view_keeps_its_options() {
+        let mut ddl = Ddl::new();
+        definition().render(&mut ddl);
+        let expected = "public.\"V\" WITH (security_barrier='true') AS\n SELECT 1\n  WITH LOCAL CHECK OPTION;\n";
+        assert_eq!(ddl.as_str(), expected);
+    }
+
+    #[test]
+    fn a_dummy_view_has_the_columns_and_nothing_else() {
+        let mut ddl = Ddl::new();
+        definition().render_dummy(&mut ddl);
+        let columns = "    NULL::integer AS id,\n    NULL::text COLLATE pg_catalog.\"C\" AS \"Name\"";
+        assert_eq!(ddl.as_str(), format!("public.\"V\" AS\nSELECT\n{columns};\n"));
+    }
+
+    #[test]
+    fn a_dummy_view_without_columns_is_still_a_view() {
+        let mut ddl = Ddl::new();
+        Definition { columns: Vec::new(), ..definition() }.render_dummy(&mut ddl);
+        assert_eq!(ddl.as_str(), "public.\"V\" AS\nSELECT;\n");
+    }
+
+    #[test]
+    fn only_the_last_semicolon_is_taken_away() {
+        assert_eq!(without_semicolon("SELECT ';';".into()), "SELECT ';'");
+        assert_eq!(without_semicolon("SELECT 1".into()), "SELECT 1");
+    }
+}

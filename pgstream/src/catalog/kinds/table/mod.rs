@@ -47,36 +47,59 @@ impl ObjectKind for TableKind {
 
     fn decode(&self, results: &[Rows], found: &mut Found) -> Result<(), CatalogError> {
         let [tables, columns, defaults, checks, parents] = results else { return Ok(()) };
-        let mut tables: Vec<Table> = tables.iter().map(Table::decode).collect::<Result<_, _>>()?;
-        let positions: HashMap<u32, usize> = tables.iter().enumerate().map(|(i, table)| (table.oid(), i)).collect();
-        let table_of = |oid: u32| positions.get(&oid).copied();
-
+        let tables: Vec<Table> = tables.iter().map(Table::decode).collect::<Result<_, _>>()?;
+        let mut tables = Tables::new(tables);
         for row in parents.iter() {
-            if let Some(i) = table_of(row.get("relation")?) {
-                tables[i].parents.push(Parent::decode(row)?);
+            if let Some(table) = tables.get_mut(row.get("relation")?) {
+                table.parents.push(Parent::decode(row)?);
             }
         }
-        add_columns(&mut tables, columns, defaults)?;
+        add_columns(&mut tables.all, columns, defaults)?;
         for row in defaults.iter() {
-            found.objects.extend(decode_default(row, table_of(row.get("relation")?).map(|i| &tables[i]))?);
+            found.objects.extend(decode_default(row, tables.get_mut(row.get("relation")?))?);
         }
-        for row in columns.iter() {
-            let Some(oid) = row.get::<Option<u32>>("commented_not_null")? else { continue };
-            if let Some(i) = table_of(row.get("relation")?) {
-                found.push(CommentedNotNull::new(oid, row.get("not_null_name")?, tables[i].as_checked()));
-            }
-        }
-        for row in checks.iter() {
-            let Some(i) = table_of(row.get("relation")?) else { continue };
-            let check = Check::decode(row, tables[i].as_checked())?;
-            tables[i].checks.extend(check.inline());
-            found.push(check);
-        }
-        for table in tables {
+        add_checks(&mut tables, columns, checks, found)?;
+        for table in tables.all {
             table.push_all(found);
         }
         Ok(())
     }
+}
+
+/// The held tables, and where each stands.
+#[derive(Debug)]
+struct Tables {
+    all: Vec<Table>,
+    positions: HashMap<u32, usize>,
+}
+
+impl Tables {
+    fn new(all: Vec<Table>) -> Self {
+        let positions = all.iter().enumerate().map(|(i, table)| (table.oid(), i)).collect();
+        Self { all, positions }
+    }
+
+    fn get_mut(&mut self, oid: u32) -> Option<&mut Table> {
+        self.positions.get(&oid).map(|i| &mut self.all[*i])
+    }
+}
+
+/// Adds the checks to their tables and, for their comments, to `found`; and there the not-null constraints with a comment.
+fn add_checks(tables: &mut Tables, columns: &Rows, checks: &Rows, found: &mut Found) -> Result<(), CatalogError> {
+    for row in columns.iter() {
+        let Some(oid) = row.get::<Option<u32>>("commented_not_null")? else { continue };
+        if let Some(table) = tables.get_mut(row.get("relation")?) {
+            found.push(CommentedNotNull::new(oid, row.get("not_null_name")?, table.as_checked()));
+        }
+    }
+    for row in checks.iter() {
+        if let Some(table) = tables.get_mut(row.get("relation")?) {
+            let check = Check::decode(row, table.as_checked())?;
+            table.checks.extend(check.inline());
+            found.push(check);
+        }
+    }
+    Ok(())
 }
 
 fn add_columns(tables: &mut [Table], columns: &Rows, defaults: &Rows) -> Result<(), CatalogError> {
@@ -98,7 +121,7 @@ fn add_columns(tables: &mut [Table], columns: &Rows, defaults: &Rows) -> Result<
 }
 
 /// A default of a held table or view. `None` for one of a parent that is not held.
-fn decode_default(row: Record<'_>, table: Option<&Table>) -> Result<Option<Box<dyn Object>>, CatalogError> {
+fn decode_default(row: Record<'_>, table: Option<&mut Table>) -> Result<Option<Box<dyn Object>>, CatalogError> {
     let Some(table) = table else {
         let is_view = row.char("relkind")? == 'v';
         return Ok(match is_view {

@@ -1,0 +1,552 @@
+//! Applies an archive whose rows come from a live snapshot to an empty target, and proves it.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::Notify;
+
+use crate::archive::{Toc, TocEntry};
+use crate::catalog::Snapshot;
+use crate::connection::CopySession;
+use crate::data::read_sequence_values;
+use crate::ddl::Ddl;
+use crate::error::{ConnectionError, DataError, ImportError};
+use crate::progress::{Phase, Run};
+use crate::report::{Proven, TableReport, Verify};
+
+use super::check_rows::{Expectation, check_table, expectations};
+use super::ledger::{Ledger, entry_name};
+use super::load::{Loaded, Loader, is_worth_repeating};
+use super::plan::{LoadPlan, Work, is_validated_later, units};
+use super::schedule::{Schedule, TaskId};
+use super::target::Target;
+
+/// How many statements are on their way before we wait for the first answer.
+const PIPELINE: usize = 64;
+
+/// How often a statement is repeated when the connection breaks under it.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// How an archive is applied.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ApplyOptions {
+    /// Connections that load at the same time, at each end.
+    pub(crate) jobs: usize,
+    /// What is compared.
+    pub(crate) verify: Verify,
+}
+
+/// What was applied.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    /// Every table's rows, by name.
+    pub(crate) tables: Vec<TableReport>,
+    /// How many sequences were set.
+    pub(crate) sequences: u64,
+    /// How many large objects were copied.
+    pub(crate) large_objects: u64,
+    /// What was proven.
+    pub(crate) proven: Proven,
+}
+
+/// One run against one target, which holds nothing but our marker.
+pub(crate) struct Apply<'a> {
+    /// What is made.
+    pub(crate) toc: &'a Toc,
+    /// Where the rows come from.
+    pub(crate) snapshot: &'a Snapshot,
+    /// Where everything goes.
+    pub(crate) target: &'a Target,
+    /// How.
+    pub(crate) options: ApplyOptions,
+    /// The run.
+    pub(crate) run: &'a Run,
+}
+
+impl Apply<'_> {
+    /// Applies everything. `control` is the session that holds the writer's lock; the marker is committed.
+    ///
+    /// # Errors
+    /// The first error; nothing is running then, and what was made is in the ledger.
+    pub(crate) async fn all(&self, control: &mut CopySession) -> Result<Applied, ImportError> {
+        let plan = LoadPlan::new(self.toc);
+        self.plan_work(&plan);
+        self.run.enter(Phase::Schema);
+        let making = |place: usize| self.with_ledger(place, &with_defaults(&self.toc.entries[place]));
+        self.apply_in_order(control, &plan.before, making).await?;
+
+        let loaded = self.run_parallel(&plan).await?;
+        self.copy_large_objects(control, &plan).await?;
+        self.set_sequences(control, &plan).await?;
+
+        self.run.enter(Phase::Verify);
+        let proven = self.verify(&plan, &loaded).await?;
+        self.check_ledger(control, &plan).await?;
+
+        self.run.enter(Phase::Finish);
+        // Owners are given to what is in the ledger already.
+        self.apply_in_order(control, &plan.owners, |place| self.toc.entries[place].set_owner.clone()).await?;
+        self.apply_in_order(control, &plan.after, making).await?;
+        self.end(control, &plan).await?;
+        let mut tables: Vec<TableReport> = loaded.iter().map(|part| TableReport { proven, ..part.report() }).collect();
+        tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+        Ok(Applied { tables, sequences: plan.sequences.len() as u64, large_objects: plan.large_objects.len() as u64, proven })
+    }
+
+    fn plan_work(&self, plan: &LoadPlan) {
+        let tables: u64 = plan.groups.iter().map(|g| g.members.len() as u64).sum();
+        let bytes: u64 = plan.groups.iter().map(|g| g.bytes).sum();
+        self.run.expect_tables(tables, bytes);
+        let work: u64 = plan.works.iter().zip(&plan.specs).map(|(work, spec)| self.units_of(*work, spec.weight)).sum();
+        let verify = if self.options.verify == Verify::Checksum { "checksum" } else { "count" };
+        let checks: u64 = plan.groups.iter().map(|g| units(verify, g.bytes) + units("analyze", g.bytes)).sum();
+        self.run.expect_work(work + checks);
+    }
+
+    fn units_of(&self, work: Work, weight: u64) -> u64 {
+        match work {
+            Work::Load(_) => weight,
+            Work::Apply(place) => match self.toc.entries[place].desc {
+                "INDEX" => units("index", weight),
+                "CONSTRAINT" => units("constraint", weight),
+                _ => units("", weight),
+            },
+            Work::Validate(_) => units("foreign key", weight),
+            Work::Barrier => 0,
+        }
+    }
+
+    /// Sends statements one behind the other without waiting for each answer. Every one is a transaction of its own.
+    async fn apply_in_order(
+        &self,
+        session: &mut CopySession,
+        places: &[usize],
+        sql_of: impl Fn(usize) -> String,
+    ) -> Result<(), ImportError> {
+        for some in places.chunks(PIPELINE) {
+            if self.run.is_cancelled() {
+                return Err(DataError::Cancelled.into());
+            }
+            for place in some {
+                session.send(&sql_of(*place))?;
+            }
+            let mut failed = None;
+            for place in some {
+                let what = || entry_name(&self.toc.entries[*place]);
+                if let Err(e) = self.receive(session).await
+                    && failed.is_none()
+                {
+                    failed = Some(e.into_apply(what()));
+                }
+            }
+            if let Some(failed) = failed {
+                return Err(failed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for one answer; a cancel ends what the server is at.
+    async fn receive(&self, session: &mut CopySession) -> Result<(), Stopped> {
+        let canceller = session.canceller();
+        let answer = session.receive();
+        tokio::pin!(answer);
+        tokio::select! {
+            biased;
+            () = self.run.cancellation().cancelled() => {
+                // The statement's own answer tells whether the request came in time.
+                let _ = canceller.cancel().await;
+                let _ = answer.await;
+                Err(Stopped::Cancelled)
+            }
+            done = &mut answer => done.map(drop).map_err(Stopped::Failed),
+        }
+    }
+
+    /// An entry's SQL and its line in the ledger, as one message and so one transaction.
+    fn with_ledger(&self, place: usize, sql: &str) -> String {
+        let entry = &self.toc.entries[place];
+        let mut text = Ddl::new();
+        text.deparsed(sql);
+        if !sql.is_empty() {
+            Ledger::record(&mut text, entry.id.0, &entry_name(entry), &undo_of(entry));
+        }
+        text.into_string()
+    }
+
+    /// Loads, builds and checks on several connections.
+    async fn run_parallel(&self, plan: &LoadPlan) -> Result<Vec<Loaded>, ImportError> {
+        self.run.enter(Phase::Data);
+        let run = self.run.child();
+        let board = Board {
+            schedule: Mutex::new(Schedule::new(plan.specs.clone())),
+            changed: Notify::new(),
+            loaded: Mutex::new(Vec::new()),
+            run: &run,
+        };
+        let workers = (0..self.options.jobs.max(1)).map(|_| self.work(plan, &board));
+        let results = join_all(workers).await;
+        first_failure(results, self.run)?;
+        Ok(board.loaded.into_inner().unwrap_or_default())
+    }
+
+    async fn work(&self, plan: &LoadPlan, board: &Board<'_>) -> Result<(), ImportError> {
+        let mut loader = Loader::new(self.snapshot, self.target, board.run);
+        let result = self.work_until_done(plan, board, &mut loader).await;
+        if result.is_err() {
+            // The others end what they are at, too.
+            board.run.cancel();
+        }
+        board.changed.notify_waiters();
+        loader.stop().await;
+        result
+    }
+
+    async fn work_until_done(&self, plan: &LoadPlan, board: &Board<'_>, loader: &mut Loader<'_>) -> Result<(), ImportError> {
+        loop {
+            let changed = board.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            match board.next() {
+                Next::Run(task) => {
+                    self.run_task(plan, board, loader, task).await?;
+                    board.schedule.lock().expect("no holder panics").finish(task);
+                    self.run.work_done(match plan.works[task] {
+                        Work::Load(_) => 0,
+                        work => self.units_of(work, plan.specs[task].weight),
+                    });
+                    board.changed.notify_waiters();
+                }
+                Next::Done => return Ok(()),
+                Next::Stuck => {
+                    let problem = "entries of the archive depend on each other in a circle".into();
+                    return Err(ConnectionError::Protocol { server: "the archive".into(), problem }.into());
+                }
+                Next::Wait => {
+                    tokio::select! {
+                        biased;
+                        () = board.run.cancellation().cancelled() => return Err(DataError::Cancelled.into()),
+                        () = changed => {}
+                    }
+                }
+            }
+        }
+    }
+
+    async fn run_task(
+        &self,
+        plan: &LoadPlan,
+        board: &Board<'_>,
+        loader: &mut Loader<'_>,
+        task: TaskId,
+    ) -> Result<(), ImportError> {
+        match plan.works[task] {
+            Work::Load(number) => {
+                let group = &plan.groups[number];
+                let _shown = self.run.working_on(group.target().table.to_string());
+                let loaded = loader.load(group).await?;
+                for _ in &loaded {
+                    self.run.table_done();
+                }
+                board.loaded.lock().expect("no holder panics").extend(loaded);
+                Ok(())
+            }
+            Work::Apply(place) => {
+                let entry = &self.toc.entries[place];
+                self.enter_for(entry);
+                let _shown = self.run.working_on(entry_name(entry));
+                let sql = match is_validated_later(entry) {
+                    true => add_not_valid(entry),
+                    false => with_defaults(entry),
+                };
+                self.run_repeatedly(board, loader, place, &self.with_ledger(place, &sql), true).await
+            }
+            Work::Validate(place) => {
+                let entry = &self.toc.entries[place];
+                let _shown = self.run.working_on(entry_name(entry));
+                self.run_repeatedly(board, loader, place, &validate(entry), false).await
+            }
+            Work::Barrier => Ok(()),
+        }
+    }
+
+    fn enter_for(&self, entry: &TocEntry) {
+        let phase = match entry.desc {
+            "FK CONSTRAINT" | "CHECK CONSTRAINT" => Phase::Constraints,
+            _ => Phase::Indexes,
+        };
+        if phase > self.run.phase() {
+            self.run.enter(phase);
+        }
+    }
+
+    /// Runs one statement, again if the connection breaks under it; whether it was committed then tells the ledger.
+    async fn run_repeatedly(
+        &self,
+        board: &Board<'_>,
+        loader: &mut Loader<'_>,
+        place: usize,
+        sql: &str,
+        is_recorded: bool,
+    ) -> Result<(), ImportError> {
+        let entry = &self.toc.entries[place];
+        let inner = Apply { run: board.run, toc: self.toc, snapshot: self.snapshot, target: self.target, options: self.options };
+        for attempt in 1.. {
+            let session = loader.session().await?;
+            if attempt > 1 && is_recorded && Ledger::recorded(session).await?.contains(&entry.id.0) {
+                return Ok(());
+            }
+            session.send(sql)?;
+            let error = match inner.receive(session).await {
+                Ok(()) => return Ok(()),
+                Err(stopped) => stopped.into_apply(entry_name(entry)),
+            };
+            if attempt >= MAX_ATTEMPTS || !is_worth_repeating(&error) {
+                return Err(error);
+            }
+            self.run.log(format!("making {} again: {error}", entry_name(entry)));
+            tokio::time::sleep(Duration::from_millis(100) * attempt).await;
+        }
+        unreachable!("the loop above returns")
+    }
+
+    /// Copies the bytes of large objects, in pieces, one after the other.
+    async fn copy_large_objects(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
+        if plan.large_objects.is_empty() {
+            return Ok(());
+        }
+        super::large_objects::copy(self.snapshot, control, &plan.large_objects, self.run).await
+    }
+
+    async fn set_sequences(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
+        if plan.sequences.is_empty() {
+            return Ok(());
+        }
+        let snapshot_error = |source| {
+            let relation = plan.sequences[0].name.clone();
+            ImportError::Data(DataError::Snapshot { relation, source })
+        };
+        let mut reader = self.snapshot.reader().await.map_err(snapshot_error)?;
+        let values = read_sequence_values(reader.session(), &plan.sequences).await;
+        let values = values.map_err(|source| {
+            let relation = plan.sequences[0].name.clone();
+            DataError::CopyOut { relation, bytes: 0, source }
+        })?;
+        for some in values.chunks(PIPELINE) {
+            for value in some {
+                control.send(&value.render_set())?;
+            }
+            for value in some {
+                let what = || format!("SEQUENCE SET {}", value.name);
+                self.receive(control).await.map_err(|e| e.into_apply(what()))?;
+            }
+        }
+        let found = read_sequence_values(control, &plan.sequences).await?;
+        match values.iter().zip(&found).find(|(wanted, found)| wanted != found) {
+            None => Ok(()),
+            Some((wanted, found)) => Err(ImportError::Mismatch {
+                relation: wanted.name.to_string(),
+                expected: format!("{} ({})", wanted.last_value, wanted.is_called),
+                found: format!("{} ({})", found.last_value, found.is_called),
+            }),
+        }
+    }
+
+    /// Compares all tables, and gathers their statistics, on several connections.
+    async fn verify(&self, plan: &LoadPlan, loaded: &[Loaded]) -> Result<Proven, ImportError> {
+        let mut open: Vec<Expectation> = expectations(loaded);
+        open.sort_by_key(|e| e.content.bytes());
+        let leaves: HashSet<String> =
+            loaded.iter().filter(|l| plan.partitions.contains(&l.oid)).map(|l| l.relation.to_string()).collect();
+        let roots = plan.roots.iter().map(|place| &self.toc.entries[*place]);
+        let roots: Vec<crate::QualifiedName> =
+            roots.map(|e| crate::QualifiedName::new(e.schema.clone().unwrap_or_default(), e.tag.clone())).collect();
+        let (open, roots) = (Mutex::new(open), Mutex::new(roots));
+        let run = self.run.child();
+        let workers = (0..self.options.jobs.max(1)).map(|_| async {
+            let mut loader = Loader::new(self.snapshot, self.target, &run);
+            let result = self.verify_some(&run, &mut loader, &open, &roots, &leaves).await;
+            if result.is_err() {
+                run.cancel();
+            }
+            loader.stop().await;
+            result
+        });
+        first_failure(join_all(workers).await, self.run)?;
+        Ok(match self.options.verify {
+            Verify::None => Proven::None,
+            Verify::Rows => Proven::Rows,
+            Verify::Checksum => Proven::Content,
+        })
+    }
+
+    async fn verify_some(
+        &self,
+        run: &Run,
+        loader: &mut Loader<'_>,
+        open: &Mutex<Vec<Expectation>>,
+        roots: &Mutex<Vec<crate::QualifiedName>>,
+        leaves: &HashSet<String>,
+    ) -> Result<(), ImportError> {
+        let take = || open.lock().expect("no holder panics").pop();
+        while let Some(expected) = take() {
+            let _shown = self.run.working_on(expected.table.to_string());
+            let mut attempt = 1;
+            loop {
+                let check = async {
+                    let session = loader.session().await?;
+                    check_table(session, &expected, self.options.verify).await?;
+                    if !leaves.contains(&expected.table.to_string()) && !expected.is_root {
+                        analyze(session, &expected.table).await?;
+                    }
+                    Ok::<(), ImportError>(())
+                };
+                let checked = tokio::select! {
+                    biased;
+                    () = run.cancellation().cancelled() => return Err(DataError::Cancelled.into()),
+                    checked = check => checked,
+                };
+                match checked {
+                    Ok(()) => break,
+                    Err(e) if attempt < MAX_ATTEMPTS && is_worth_repeating(&e) => attempt += 1,
+                    Err(e) => return Err(e),
+                }
+            }
+            let bytes = expected.content.bytes();
+            self.run.work_done(units("count", bytes) + units("analyze", bytes));
+        }
+        let take = || roots.lock().expect("no holder panics").pop();
+        while let Some(root) = take() {
+            analyze(loader.session().await?, &root).await?;
+        }
+        Ok(())
+    }
+
+    /// A server that was restarted under us may have lost what it had confirmed, since the loading sessions do not wait for
+    /// the disk: everything that was made must still be written down.
+    async fn check_ledger(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
+        let recorded: HashSet<u32> = Ledger::recorded(control).await?.into_iter().collect();
+        let parallel = plan.works.iter().filter_map(|work| match work {
+            Work::Apply(place) => Some(*place),
+            _ => None,
+        });
+        let mut made = plan.before.iter().copied().chain(parallel).map(|place| &self.toc.entries[place]);
+        match made.find(|entry| !entry.create.is_empty() && !recorded.contains(&entry.id.0)) {
+            None => Ok(()),
+            Some(entry) => Err(ImportError::Forgotten { problem: format!("{} is gone", entry_name(entry)) }),
+        }
+    }
+
+    /// The last transaction: what was there before us is changed, the marker goes, and the disk is waited for.
+    async fn end(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
+        let mut sql = Ddl::new();
+        sql.sql("SET synchronous_commit = on").end().sql("BEGIN").end();
+        for place in &plan.last {
+            let entry = &self.toc.entries[*place];
+            sql.deparsed(&entry.create).deparsed(&entry.set_owner);
+        }
+        Ledger::drop_statements(&mut sql);
+        sql.sql("COMMIT").end();
+        if self.run.is_cancelled() {
+            return Err(DataError::Cancelled.into());
+        }
+        let done = control.execute(sql.as_str()).await;
+        done.map_err(|source| ImportError::Apply { what: "the last transaction".into(), source })
+    }
+}
+
+/// What the workers share.
+struct Board<'a> {
+    schedule: Mutex<Schedule>,
+    changed: Notify,
+    loaded: Mutex<Vec<Loaded>>,
+    run: &'a Run,
+}
+
+enum Next {
+    Run(TaskId),
+    Wait,
+    Done,
+    Stuck,
+}
+
+impl Board<'_> {
+    fn next(&self) -> Next {
+        let mut schedule = self.schedule.lock().expect("no holder panics");
+        match schedule.start_next() {
+            Some(task) => Next::Run(task),
+            None if schedule.is_done() => Next::Done,
+            None if schedule.is_stuck() => Next::Stuck,
+            None => Next::Wait,
+        }
+    }
+}
+
+/// Why a statement did not come to its end.
+enum Stopped {
+    Cancelled,
+    Failed(ConnectionError),
+}
+
+impl Stopped {
+    fn into_apply(self, what: String) -> ImportError {
+        match self {
+            Self::Cancelled => DataError::Cancelled.into(),
+            Self::Failed(source) => ImportError::Apply { what, source },
+        }
+    }
+}
+
+/// The error that came first: the others were cancelled because of it.
+fn first_failure(results: Vec<Result<(), ImportError>>, run: &Run) -> Result<(), ImportError> {
+    if run.is_cancelled() {
+        return Err(DataError::Cancelled.into());
+    }
+    let mut errors: Vec<ImportError> = results.into_iter().filter_map(Result::err).collect();
+    let place = errors.iter().position(|e| !matches!(e, ImportError::Data(DataError::Cancelled)));
+    match errors.len() {
+        0 => Ok(()),
+        _ => Err(errors.swap_remove(place.unwrap_or(0))),
+    }
+}
+
+/// An entry's SQL behind the settings that it was made for.
+fn with_defaults(entry: &TocEntry) -> String {
+    let mut sql = Ddl::new();
+    if let Some(tablespace) = &entry.tablespace {
+        sql.sql("SET default_tablespace = ").literal(tablespace).end();
+    }
+    if let Some(method) = &entry.access_method {
+        sql.sql("SET default_table_access_method = ").ident(method).end();
+    }
+    sql.deparsed(&entry.create);
+    sql.into_string()
+}
+
+/// What takes an entry back; `IF EXISTS` is not needed, since the ledger ignores what is gone.
+fn undo_of(entry: &TocEntry) -> String {
+    match entry.drop.starts_with("--") {
+        true => String::new(),
+        false => entry.drop.clone(),
+    }
+}
+
+fn add_not_valid(entry: &TocEntry) -> String {
+    match entry.create.split_once(";\n") {
+        Some((first, rest)) => format!("{first} NOT VALID;\n{rest}"),
+        None => entry.create.clone(),
+    }
+}
+
+/// `ALTER TABLE … VALIDATE CONSTRAINT …`, from the entry's drop statement, which names both.
+fn validate(entry: &TocEntry) -> String {
+    entry.drop.replacen(" DROP CONSTRAINT ", " VALIDATE CONSTRAINT ", 1)
+}
+
+async fn analyze(session: &mut CopySession, table: &crate::QualifiedName) -> Result<(), ConnectionError> {
+    let mut sql = Ddl::new();
+    sql.sql("ANALYZE ").name(table);
+    session.execute(sql.as_str()).await
+}

@@ -1,0 +1,92 @@
+//! Compares what is in the target with what was read.
+
+use std::collections::BTreeMap;
+
+use crate::connection::{CopySession, ServerVersion, pin_settings};
+use crate::data::{ContentHash, RowHasher};
+use crate::ddl::Ddl;
+use crate::error::{ConnectionError, ImportError};
+use crate::name::QualifiedName;
+use crate::report::Verify;
+
+use super::load::Loaded;
+
+/// One table of the target and what it must hold: a table's own rows, or all rows below a root.
+#[derive(Debug, Clone)]
+pub(crate) struct Expectation {
+    /// The table in the target.
+    pub(crate) table: QualifiedName,
+    /// The columns, in the order of the hash.
+    pub(crate) columns: Vec<String>,
+    /// Whether the rows are spread over the partitions below it.
+    pub(crate) is_root: bool,
+    /// What was read from the source.
+    pub(crate) content: ContentHash,
+}
+
+/// What must be in the target when `loaded` was loaded.
+pub(crate) fn expectations(loaded: &[Loaded]) -> Vec<Expectation> {
+    let mut by_table: BTreeMap<QualifiedName, Expectation> = BTreeMap::new();
+    for part in loaded {
+        let expectation = by_table.entry(part.target.clone()).or_insert_with(|| Expectation {
+            table: part.target.clone(),
+            columns: part.columns.clone(),
+            is_root: part.is_through_root,
+            content: ContentHash::new(),
+        });
+        expectation.content.merge(&part.content);
+    }
+    by_table.into_values().collect()
+}
+
+/// Compares one table.
+///
+/// # Errors
+/// [`ImportError::Mismatch`] if the target holds something else.
+pub(crate) async fn check_table(session: &mut CopySession, expected: &Expectation, verify: Verify) -> Result<(), ImportError> {
+    let found = match verify {
+        Verify::None => return Ok(()),
+        Verify::Rows => format!("{} rows", count_rows(session, expected).await?),
+        Verify::Checksum => describe(&hash_rows(session, expected).await?),
+    };
+    let wanted = match verify {
+        Verify::Checksum => describe(&expected.content),
+        _ => format!("{} rows", expected.content.rows()),
+    };
+    match found == wanted {
+        true => Ok(()),
+        false => Err(ImportError::Mismatch { relation: expected.table.to_string(), expected: wanted, found }),
+    }
+}
+
+fn describe(content: &ContentHash) -> String {
+    format!("{} rows with hash {content}", content.rows())
+}
+
+async fn count_rows(session: &mut CopySession, expected: &Expectation) -> Result<u64, ConnectionError> {
+    let mut sql = Ddl::new();
+    sql.sql("SELECT count(*) FROM ").sql(if expected.is_root { "" } else { "ONLY " }).name(&expected.table);
+    let answer = session.simple(sql.as_str()).await?;
+    answer.first().and_then(|a| a.text(0, 0)?.parse().ok()).ok_or_else(|| ConnectionError::Protocol {
+        server: session.describe().to_owned(),
+        problem: "count(*) gave no number".into(),
+    })
+}
+
+async fn hash_rows(session: &mut CopySession, expected: &Expectation) -> Result<ContentHash, ConnectionError> {
+    let version = session.parameter("server_version").and_then(ServerVersion::parse);
+    let pins = version.map(|v| pin_settings(v, false)).unwrap_or_default();
+    let mut sql = Ddl::new();
+    sql.sql("BEGIN TRANSACTION READ ONLY; ").deparsed(&pins).sql("COPY (SELECT ");
+    sql.idents(expected.columns.iter().map(String::as_str)).sql(" FROM ").sql(if expected.is_root { "" } else { "ONLY " });
+    sql.name(&expected.table).sql(") TO STDOUT");
+    let mut rows = RowHasher::new();
+    let mut out = session.copy_out(sql.as_str()).await?;
+    while let Some(frames) = out.next().await? {
+        for piece in frames.pieces() {
+            rows.piece(piece.bytes, piece.ends_row);
+        }
+    }
+    session.execute("COMMIT").await?;
+    Ok(rows.content())
+}

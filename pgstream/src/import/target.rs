@@ -1,0 +1,97 @@
+//! Sessions that write.
+
+use crate::connection::{CopySession, ServerVersion};
+use crate::error::{ConnectionError, ImportError};
+use crate::guard::Destination;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// For every session that loads. Nothing here outlives the session.
+///
+/// `maintenance_work_mem`: builds of indexes in memory are several times faster, and at most `jobs` run at a time.
+/// `synchronous_commit`: what is lost in a crash is loaded again; the commit that ends a run waits for the disk, and so for
+/// everything before it.
+const SETTINGS: &str = "SET search_path = ''; SET client_encoding = 'UTF8'; SET check_function_bodies = off; \
+    SET client_min_messages = warning; SET xmloption = content; SET row_security = off; SET default_tablespace = ''; \
+    SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 3; \
+    SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET synchronous_commit = off; SET statement_timeout = 0; \
+    SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET maintenance_work_mem = '256MB'; ";
+
+/// A destination, and what its server allows.
+#[derive(Debug)]
+pub(crate) struct Target {
+    destination: Destination,
+    /// Cleared by the first session that is not allowed to switch triggers off.
+    silences_triggers: AtomicBool,
+}
+
+/// A session that writes to the target.
+pub(crate) type TargetSession = CopySession;
+
+impl Target {
+    /// Sessions to `destination`, which the guard has let pass.
+    pub(crate) fn new(destination: Destination) -> Self {
+        Self { destination, silences_triggers: AtomicBool::new(true) }
+    }
+
+    /// The proof of the guard.
+    pub(crate) fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// Opens a session that writes: first it proves that it came to the database that was admitted.
+    ///
+    /// # Errors
+    /// [`ImportError::OtherDatabase`] if it did not; whatever connecting may give.
+    pub(crate) async fn session(&self) -> Result<TargetSession, ImportError> {
+        let mut session = CopySession::open(self.destination.config()).await?;
+        let mut sql = String::from(SETTINGS);
+        let version = session.parameter("server_version").and_then(ServerVersion::parse);
+        if version.is_some_and(ServerVersion::has_idle_session_timeout) {
+            sql.push_str("SET idle_session_timeout = 0; ");
+        }
+        if version.is_some_and(ServerVersion::has_transaction_timeout) {
+            sql.push_str("SET transaction_timeout = 0; ");
+        }
+        sql.push_str(self.destination.session_check_sql());
+        let answer = session.simple(&sql).await?;
+        let last = answer.last().filter(|a| !a.rows.is_empty());
+        let row: Vec<Option<&str>> = last.map_or(Vec::new(), |a| (0..a.rows[0].len()).map(|column| a.text(0, column)).collect());
+        self.destination.check_session_answer(&row).map_err(|e| ImportError::OtherDatabase { problem: e.to_string() })?;
+        self.silence_triggers(&mut session, version).await?;
+        Ok(session)
+    }
+
+    /// Event triggers of the target would fire on what we make. Not every role may switch them off.
+    async fn silence_triggers(&self, session: &mut TargetSession, version: Option<ServerVersion>) -> Result<(), ConnectionError> {
+        if !self.silences_triggers.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let sql = match version.is_some_and(ServerVersion::has_event_triggers_setting) {
+            true => "SET event_triggers = off; SET session_replication_role = replica",
+            false => "SET session_replication_role = replica",
+        };
+        match session.execute(sql).await {
+            Err(e) if e.sqlstate() == Some("42501") => {
+                self.silences_triggers.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Takes the writer's lock, which the session then holds to its end.
+    ///
+    /// # Errors
+    /// [`ImportError::Busy`] if another run holds it.
+    pub(crate) async fn lock(&self, session: &mut TargetSession) -> Result<(), ImportError> {
+        let key = self.destination.lock_key();
+        let answer = session.simple(&format!("SELECT pg_catalog.pg_try_advisory_lock({key})")).await?;
+        if answer.first().and_then(|a| a.text(0, 0)) == Some("t") {
+            return Ok(());
+        }
+        let holder = session.simple(include_str!("lock_holder.sql")).await?;
+        let by = holder.first().and_then(|a| a.text(0, 0)).map(|what| format!(": {what}")).unwrap_or_default();
+        Err(ImportError::Busy { target: self.destination.config().to_string(), by })
+    }
+}

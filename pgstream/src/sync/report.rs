@@ -1,0 +1,55 @@
+//! What a sync ended with.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::import::Applied;
+use crate::progress::Run;
+use crate::report::{EndReport, Proven, TableReport, TargetState};
+
+/// A sync that came to its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SyncReport {
+    /// Where it was read.
+    pub from: EndReport,
+    /// Where it was written.
+    pub to: EndReport,
+    /// What the target holds now.
+    pub target: TargetState,
+    /// What was proven, for every table.
+    pub proven: Proven,
+    /// Rows moved.
+    pub rows: u64,
+    /// Bytes of COPY text moved.
+    pub bytes: u64,
+    /// Sequences set.
+    pub sequences: u64,
+    /// Large objects copied.
+    pub large_objects: u64,
+    /// Every table.
+    pub tables: Vec<TableReport>,
+    /// Seconds from start to end.
+    pub seconds: f64,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+impl SyncReport {
+    pub(crate) fn new(applied: Applied, (from, to): (EndReport, EndReport), elapsed: Duration, run: &Run) -> Self {
+        Self {
+            from,
+            to,
+            target: TargetState::Replaced,
+            proven: applied.proven,
+            rows: applied.tables.iter().map(|t| t.rows).sum(),
+            bytes: applied.tables.iter().map(|t| t.bytes).sum(),
+            sequences: applied.sequences,
+            large_objects: applied.large_objects,
+            tables: applied.tables,
+            seconds: elapsed.as_secs_f64(),
+            warnings: run.warnings(),
+        }
+    }
+}
