@@ -39,16 +39,16 @@ fn script_of(file: &Path) -> String {
 }
 
 /// Exports a database, loads the script with psql into an empty one, and lets the oracle compare them.
-async fn assert_round_trip(db: &TestDb) {
+async fn round_trip(db: &TestDb) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("there is room for a folder");
     let file = folder.path().join("out.sql");
-    let report = export_to(&db.url(), &file, &options()).await.unwrap_or_else(|e| panic!("{e:?}"));
+    let report = export_to(&db.url(), &file, &options()).await.map_err(|e| format!("{:?}", e.to_report()))?;
     assert_eq!((report.proven, report.target), (Proven::Rows, TargetState::Replaced));
     let copy = TestDb::create(db.cluster()).await;
-    if let Err(problem) = oracle::psql_load(&copy.url(), &file) {
-        panic!("{problem}\n{}", script_of(&file));
-    }
-    oracle::assert_same(&db.url(), &copy.url());
+    oracle::psql_load(&copy.url(), &file)?;
+    let mut differences = oracle::same_schema(&db.url(), &copy.url()).err().unwrap_or_default();
+    differences.extend(oracle::contents(&db.url()).differences(&oracle::contents(&copy.url())));
+    if differences.is_empty() { Ok(()) } else { Err(differences.join("\n")) }
 }
 
 /// The fixtures of object kinds, each with those of its `.sinceNN` parts that a major knows.
@@ -72,19 +72,31 @@ async fn with_object_fixture(cluster: &Arc<Cluster>, name: &str) -> TestDb {
     db
 }
 
+/// The web shop without its extended statistics, a kind that is refused.
+async fn shop(cluster: &Arc<Cluster>) -> TestDb {
+    let db = TestDb::create(cluster).await.with_shop(1).await;
+    db.execute("drop statistics shop.orders_placed_status").await;
+    db
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shop_comes_back_from_its_script_on_every_major() {
     for cluster in Cluster::all() {
-        assert_round_trip(&TestDb::create(&cluster).await.with_shop(1).await).await;
+        let db = shop(&cluster).await;
+        assert_eq!(round_trip(&db).await, Ok(()), "{}", cluster.major());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_object_fixture_comes_back_from_its_script_on_every_major() {
+    let mut problems = Vec::new();
     for cluster in Cluster::all() {
         for name in object_fixtures() {
-            eprintln!("objects/{name} on {}", cluster.major());
-            assert_round_trip(&with_object_fixture(&cluster, &name).await).await;
+            eprintln!("{name} on {}", cluster.major());
+            if let Err(problem) = round_trip(&with_object_fixture(&cluster, &name).await).await {
+                problems.push(format!("{name} on {}: {problem}", cluster.major()));
+            }
         }
     }
+    assert!(problems.is_empty(), "{}", problems.join("\n\n"));
 }
