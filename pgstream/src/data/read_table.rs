@@ -26,7 +26,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many tables are asked for at once, so that small ones cost no round trip each. The server works on one of them at a
 /// time and waits for us to read, so this is no memory here.
-const TABLES_AHEAD: usize = 100;
+const TABLES_AHEAD: usize = 250;
 
 /// How often a cancel request is repeated, as it may hit between two statements.
 const CANCEL_AGAIN: Duration = Duration::from_millis(200);

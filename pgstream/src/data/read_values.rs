@@ -192,13 +192,9 @@ mod tests {
 
     #[test]
     fn bytes_are_read_from_hexadecimal_digits() {
-        for (text, expected) in [
-            ("\\x", Some(&[][..])),
-            ("\\x00ff7F", Some(&[0, 255, 127][..])),
-            ("\\x0", None),
-            ("\\x0g", None),
-            ("00", None),
-        ] {
+        for (text, expected) in
+            [("\\x", Some(&[][..])), ("\\x00ff7F", Some(&[0, 255, 127][..])), ("\\x0", None), ("\\x0g", None), ("00", None)]
+        {
             assert_eq!(bytes_of_hex(text).as_deref(), expected, "{text}");
         }
     }

@@ -59,7 +59,9 @@ pub(super) fn contents(catalog: &Catalog, selection: &Selection, is_data_only: b
 /// The rows of a relation, the value of a sequence, the refresh of a materialized view: what `--exclude-table-data` leaves out.
 fn is_data_wanted(header: &ObjectHeader, selection: &Selection, unreadable: &HashSet<u32>) -> bool {
     let is_data = matches!(header.id.part, Part::Data | Part::SequenceValue | Part::Refresh);
-    !is_data || header.id.class != class::PG_CLASS || (selection.wants_data(header.id.oid) && !unreadable.contains(&header.id.oid))
+    !is_data
+        || header.id.class != class::PG_CLASS
+        || (selection.wants_data(header.id.oid) && !unreadable.contains(&header.id.oid))
 }
 
 /// Unlogged relations have no contents on a standby.

@@ -64,6 +64,7 @@ pub async fn export(source: &ConnectionConfig, to: Sink, options: &ExportOptions
         _ => TargetState::Changed,
     };
     run.enter(Phase::Preflight);
+    let source = &source.with_application_name(&format!("pgstream:{}", run.job()));
     let exported = tokio::select! {
         biased;
         exported = write_archive(source, to, options, run) => exported,
