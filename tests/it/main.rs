@@ -6,3 +6,4 @@ mod export;
 mod guard;
 mod harness_selftest;
 mod layers;
+mod verify;

@@ -5,6 +5,7 @@
 
 mod content_hash;
 mod copy_sql;
+mod read_query;
 mod read_table;
 mod read_values;
 mod row_splitter;
@@ -12,9 +13,10 @@ mod sequence_value;
 mod sink;
 
 pub use content_hash::{ContentHash, ParseContentHashError, RowHasher};
-pub(crate) use copy_sql::{copy_from_stdin, copy_to_stdout};
+pub(crate) use copy_sql::{copy_from_stdin, copy_query_to_stdout, copy_to_stdout};
+pub(crate) use read_query::hash_copy;
 pub(crate) use read_table::{Progressing, TableReader};
 pub(crate) use read_values::ValueReader;
 pub use row_splitter::RowSplitter;
 pub(crate) use sequence_value::{SequenceValue, read_sequence_values};
-pub(crate) use sink::{CopyInSink, RowSink, SinkError};
+pub(crate) use sink::{CopyInSink, NullSink, RowSink, SinkError};
