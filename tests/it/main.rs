@@ -3,7 +3,9 @@
 mod cli;
 mod dependencies;
 mod documentation;
+mod export;
 mod guard;
 mod harness_selftest;
 mod layers;
 mod preflight;
+mod verify;
