@@ -13,8 +13,8 @@ use pgstream_tests::database::TestDb;
 use pgstream_tests::oracle;
 
 use crate::syncing::{
-    LARGE, OBJECTS, SLOW_INDEX, Watched, assert_whole_or_marked, config, destination, explain, hold_slow_index, must_sync, try_sync,
-    try_sync_into, wait_until, wait_until_gone,
+    LARGE, OBJECTS, SLOW_INDEX, Watched, assert_whole_or_marked, config, destination, explain, hold_slow_index, must_sync,
+    try_sync, try_sync_into, wait_until, wait_until_gone,
 };
 
 /// Sessions at the source that open before the first reader: the one for the catalog, and two keepers.
@@ -203,7 +203,9 @@ async fn a_change_that_is_queued_behind_our_locks_makes_no_deadlock() {
 /// Locks `t`, starts a run, waits until the run waits, does `change` and commits.
 async fn change_between_listing_and_locking(change: &str) -> String {
     let source = TestDb::new().await;
-    source.execute("create table t (id integer); insert into t select generate_series(1, 100); create table u as select 1 as a").await;
+    source
+        .execute("create table t (id integer); insert into t select generate_series(1, 100); create table u as select 1 as a")
+        .await;
     let target = TestDb::new().await;
     let changing = source.client().await;
     changing.batch_execute("begin; lock table t in access exclusive mode").await.expect("nobody holds it");

@@ -54,6 +54,7 @@ async fn wants_rows(source: &TestDb, table: &str) -> Wanted {
         columns: vec!["a".into()],
         pages: 1,
         bytes: 8192,
+        is_binary_safe: false,
         relkind: 'r',
         is_unlogged,
         load_through: None,

@@ -31,6 +31,13 @@ fn options(format: CopyFormat, is_frozen: bool) -> &'static str {
     }
 }
 
+/// `COPY (SELECT columns FROM ONLY relation) TO STDOUT`: for columns and relations that COPY does not read by name.
+pub(crate) fn copy_query_to_stdout(relation: &QualifiedName, columns: &[String]) -> String {
+    let mut ddl = Ddl::new();
+    ddl.sql("COPY (SELECT ").idents(columns.iter().map(String::as_str)).sql(" FROM ONLY ").name(relation).sql(") TO STDOUT");
+    ddl.into_string()
+}
+
 /// `COPY table (columns) FROM STDIN`, with `FREEZE` where the table was truncated in the same transaction.
 pub(crate) fn copy_from_stdin(table: &QualifiedName, columns: &[String], format: CopyFormat, is_frozen: bool) -> String {
     let mut ddl = Ddl::new();

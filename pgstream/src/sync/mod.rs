@@ -2,9 +2,11 @@
 
 mod options;
 mod report;
+pub mod verify;
 
 pub use options::{Mode, Parts, SyncOptions};
 pub use report::SyncReport;
+pub use verify::{VerifyOptions, VerifyReport, verify};
 
 use std::time::{Duration, Instant};
 
