@@ -11,7 +11,7 @@ pub use verify::{VerifyOptions, VerifyReport, verify};
 use std::time::{Duration, Instant};
 
 use crate::archive::{Toc, TocEntry};
-use crate::catalog::{Catalog, Snapshot};
+use crate::catalog::{Catalog, Snapshot, class};
 use crate::connection::{Connection, ConnectionConfig, CopySession};
 use crate::error::{CatalogError, ConnectionError, Error, ImportError, Retry};
 use crate::export::plan::table_of_contents;
@@ -87,7 +87,7 @@ async fn sync_with_attempts(
         {
             return Err(failure);
         }
-        run.warn(format!("attempt {attempt} broke off and everything is begun anew: {}", failure.error));
+        run.warn(format!("attempt {attempt} broke off and everything is begun anew: {}", with_causes(&failure.error)));
         run.begin_anew();
         tokio::select! {
             biased;
@@ -96,6 +96,17 @@ async fn sync_with_attempts(
         }
     }
     unreachable!("the loop above returns")
+}
+
+/// An error and what made it fail, on one line.
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
 }
 
 /// One attempt at the whole.
@@ -186,7 +197,9 @@ impl Attempt<'_> {
             entry.tablespace = None;
         }
         let is_data = entry.data.is_some();
-        if is_data && self.options.schema_only {
+        // Owners, privileges and comments of a large object go with it.
+        let is_content = is_data || entry.object.class == class::PG_LARGEOBJECT;
+        if is_content && self.options.schema_only {
             return false;
         }
         if let Some(crate::archive::EntryData::Table { source, .. }) = &entry.data {
@@ -196,7 +209,6 @@ impl Attempt<'_> {
             "ACL" | "DEFAULT ACL" => !self.options.no_privileges,
             "COMMENT" => !self.options.no_comments,
             "MATERIALIZED VIEW DATA" => !self.options.schema_only,
-            "BLOB" => !self.options.schema_only,
             _ => true,
         }
     }
