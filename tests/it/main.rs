@@ -8,4 +8,6 @@ mod guard;
 mod harness_selftest;
 mod layers;
 mod preflight;
+mod sync;
+mod syncing;
 mod verify;

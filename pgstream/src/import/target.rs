@@ -1,7 +1,9 @@
 //! Sessions that write.
 
 use crate::connection::{CopySession, ServerVersion};
+
 use crate::data::CopyFormat;
+use crate::ddl::Ddl;
 use crate::error::{ConnectionError, ImportError};
 use crate::guard::Destination;
 
@@ -107,5 +109,18 @@ impl Target {
         let holder = session.simple(include_str!("lock_holder.sql")).await?;
         let by = holder.first().and_then(|a| a.text(0, 0)).map(|what| format!(": {what}")).unwrap_or_default();
         Err(ImportError::Busy { target: self.destination.config().to_string(), by })
+    }
+
+    /// Ends a session of this run that lost its connection, if it still holds the writer's lock.
+    ///
+    /// # Errors
+    /// Whatever the statement may give; a session that is not there is none.
+    pub(crate) async fn end_former(&self, session: &mut CopySession, pid: i32) -> Result<(), ConnectionError> {
+        let key = self.destination.lock_key();
+        let mut sql = Ddl::new();
+        sql.deparsed(include_str!("end_former.sql").trim_end());
+        sql.sql(" and l.pid = ").number(pid).sql(" and l.classid = ").number(key >> 32);
+        sql.sql(" and l.objid = ").number(key & 0xffff_ffff);
+        session.execute(sql.as_str()).await
     }
 }

@@ -24,6 +24,15 @@ use crate::report::{EndReport, Failure, Proven, TargetState};
 /// How often the whole is begun anew after something that passes by itself: a server's restart, for example.
 const MAX_ATTEMPTS: u32 = 3;
 
+/// The same for a run that had begun to write: what it had is worth more patience.
+const MAX_ATTEMPTS_UNDER_WAY: u32 = 5;
+
+/// How long a cancelled run waits for the source's answers before it closes the connections.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long taking back is tried, while the target's server restarts or still ends a session of ours.
+const CLEAN_UP_WITHIN: Duration = Duration::from_secs(30);
+
 /// The first pause between two attempts at the whole; it doubles.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -72,7 +81,8 @@ async fn sync_with_attempts(
             Ok((applied, ends)) => return Ok(SyncReport::new(applied, ends, started.elapsed(), run)),
             Err(failure) => failure,
         };
-        let is_final = attempt >= MAX_ATTEMPTS || failure.error.retry() != Retry::Now || run.is_cancelled();
+        let most = if failure.phase == Phase::Preflight { MAX_ATTEMPTS } else { MAX_ATTEMPTS_UNDER_WAY };
+        let is_final = attempt >= most || failure.error.retry() != Retry::Now || run.is_cancelled();
         if is_final || failure.target == TargetState::Changed || matches!(failure.error, Error::Import(ImportError::Busy { .. }))
         {
             return Err(failure);
@@ -104,15 +114,27 @@ impl Attempt<'_> {
         let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
         let config = self.source.with_application_name(&format!("pgstream:{}", self.run.job()));
         let how = self.options.snapshot();
-        let taken = tokio::select! {
-            biased;
-            () = self.run.cancellation().cancelled() => return Err(untouched(Error::Cancelled)),
-            taken = Snapshot::take(&config, &self.options.filter, &how, self.run) => taken,
-        };
-        let (snapshot, selection, catalog) = taken.map_err(|e| untouched(e.into()))?;
+        let taken = self.or_cancelled(Snapshot::take(&config, &self.options.filter, &how, self.run)).await;
+        let (snapshot, selection, catalog) = taken.map_err(untouched)?.map_err(|e| untouched(self.cause(e.into())))?;
         let result = self.copy(&snapshot, &selection, &catalog).await;
         snapshot.release().await;
         result
+    }
+
+    /// What `work` gives. When the run is cancelled it is given a moment to end what the servers are at.
+    async fn or_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done),
+            () = self.run.cancellation().cancelled() => {}
+        }
+        tokio::time::timeout(PATIENCE, work).await.map_err(|_| Error::Cancelled)
+    }
+
+    /// A cancelled run fails because it was cancelled, whatever came of that.
+    fn cause(&self, error: Error) -> Error {
+        if self.run.is_cancelled() { Error::Cancelled } else { error }
     }
 
     async fn copy(
@@ -123,9 +145,7 @@ impl Attempt<'_> {
     ) -> Result<(Applied, Ends), Failure> {
         let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
         let toc = self.plan(selection, catalog).map_err(untouched)?;
-        let mut control = self.target.session().await.map_err(|e| untouched(e.into()))?;
-        self.target.lock(&mut control).await.map_err(|e| untouched(e.into()))?;
-        self.prepare(&mut control).await.map_err(|e| untouched(e.into()))?;
+        let mut control = self.open_control().await.map_err(|e| untouched(self.cause(e)))?;
 
         let source_major = catalog.database.major;
         let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify, source_major };
@@ -197,6 +217,34 @@ impl Attempt<'_> {
         Err(CatalogError::Unsupported { count, examples: examples.join("; ") })
     }
 
+    /// The session that holds the writer's lock, in a target that is empty and marked.
+    async fn open_control(&self) -> Result<CopySession, Error> {
+        let mut control = self.or_cancelled(self.target.session()).await??;
+        let canceller = control.canceller();
+        let prepared = {
+            let prepare = async {
+                self.target.lock(&mut control).await?;
+                self.prepare(&mut control).await
+            };
+            tokio::pin!(prepare);
+            tokio::select! {
+                biased;
+                () = self.run.cancellation().cancelled() => {
+                    let _ = canceller.cancel().await;
+                    prepare.await
+                }
+                prepared = &mut prepare => prepared,
+            }
+        };
+        match prepared {
+            Ok(()) => Ok(control),
+            Err(error) => {
+                control.close().await;
+                Err(error.into())
+            }
+        }
+    }
+
     /// Takes back what an earlier run left, refuses a target that is not empty, and marks it.
     async fn prepare(&self, control: &mut CopySession) -> Result<(), ImportError> {
         if Ledger::exists(control).await? {
@@ -226,28 +274,46 @@ impl Attempt<'_> {
     /// After a failure: drops what was made.
     async fn take_back(&self, control: CopySession, error: ImportError) -> Failure {
         let mut failure = Failure::new(error, TargetState::Changed, self.run);
-        if self.run.is_cancelled() {
-            failure.error = Error::Cancelled;
-        }
+        failure.error = self.cause(failure.error);
         self.run.enter(Phase::Cleanup);
+        let former = control.backend_pid();
         control.close().await;
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let error = match self.try_take_back(former).await {
+                Ok(()) => {
+                    failure.target = TargetState::Restored;
+                    return failure;
+                }
+                Err(error) => error,
+            };
+            if error.retry() != Retry::Now || started.elapsed() > CLEAN_UP_WITHIN {
+                self.run.warn(format!("{error}; the next run will try again"));
+                failure.warnings = self.run.warnings();
+                return failure;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE);
+        }
+    }
+
+    /// `former`: our own session that held the writer's lock. Its server process may not know yet that we left.
+    async fn try_take_back(&self, former: i32) -> Result<(), ImportError> {
+        let mut session = self.target.session().await?;
         let cleaned = async {
-            let mut session = self.target.session().await?;
-            self.target.lock(&mut session).await?;
+            if let Err(busy) = self.target.lock(&mut session).await {
+                self.target.end_former(&mut session, former).await?;
+                return Err(busy);
+            }
             if Ledger::exists(&mut session).await? {
                 Ledger::take_back(&mut session).await?;
             }
-            session.close().await;
-            Ok::<(), ImportError>(())
+            Ok(())
         };
-        match cleaned.await {
-            Ok(()) => failure.target = TargetState::Restored,
-            Err(e) => {
-                self.run.warn(format!("{e}; the next run will try again"));
-                failure.warnings = self.run.warnings();
-            }
-        }
-        failure
+        let cleaned = cleaned.await;
+        session.close().await;
+        cleaned
     }
 
     fn ends(&self, catalog: &Catalog) -> Ends {
