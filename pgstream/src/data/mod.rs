@@ -11,12 +11,14 @@ mod read_values;
 mod row_splitter;
 mod sequence_value;
 mod sink;
+mod stream_hasher;
 
 pub use content_hash::{ContentHash, ParseContentHashError, RowHasher};
-pub(crate) use copy_sql::{copy_from_stdin, copy_query_to_stdout, copy_to_stdout};
+pub(crate) use copy_sql::{CopyFormat, copy_from_stdin, copy_query_to_stdout, copy_to_stdout};
 pub(crate) use read_query::hash_copy;
 pub(crate) use read_table::TableReader;
 pub(crate) use read_values::ValueReader;
 pub use row_splitter::RowSplitter;
 pub(crate) use sequence_value::{SequenceValue, read_sequence_values};
 pub(crate) use sink::{CopyInSink, NullSink, RowSink, SinkError};
+pub(crate) use stream_hasher::StreamHasher;

@@ -16,7 +16,7 @@ use crate::error::{ConnectionError, DataError, Retry};
 use crate::progress::Run;
 
 use super::sink::{RowSink, SinkError};
-use super::{ContentHash, RowHasher, copy_to_stdout};
+use super::{ContentHash, CopyFormat, StreamHasher, copy_to_stdout};
 
 /// How often a table is taken up again without a byte of progress in between.
 const MAX_BARREN_ATTEMPTS: u32 = 6;
@@ -47,19 +47,18 @@ pub(crate) struct TableReader<'s> {
 }
 
 /// What has been passed on of the table that is being read.
-#[derive(Default)]
 struct Passed {
     bytes: u64,
     /// Over all bytes passed, in order.
     digest: Box<Xxh3>,
-    rows: RowHasher,
+    rows: StreamHasher,
 }
 
 impl Passed {
     fn piece(&mut self, piece: Piece<'_>) {
         self.bytes += piece.bytes.len() as u64;
         self.digest.update(piece.bytes);
-        self.rows.piece(piece.bytes, piece.ends_row);
+        self.rows.piece(piece);
     }
 }
 
@@ -79,7 +78,7 @@ impl<'s> TableReader<'s> {
         Self { snapshot, run, reader: None, coming: VecDeque::new(), sent: VecDeque::new() }
     }
 
-    /// Announces the tables that will be read, in this order and none between them: they are then asked for many at a time.
+    /// Announces the tables that will be read, in this order, as text and none between them: they are then asked for many at a time.
     pub(crate) fn expect(&mut self, tables: impl IntoIterator<Item = TableData>) {
         self.coming.extend(tables);
     }
@@ -92,13 +91,14 @@ impl<'s> TableReader<'s> {
     pub(crate) async fn read<S: RowSink>(
         &mut self,
         table: &TableData,
+        format: CopyFormat,
         sink: &mut S,
         mut progress: impl Progressing,
     ) -> Result<ContentHash, DataError> {
         if self.coming.front().is_some_and(|next| next.relation == table.relation) {
             self.coming.pop_front();
         }
-        let mut passed = Passed::default();
+        let mut passed = Passed { bytes: 0, digest: Box::default(), rows: StreamHasher::new(format) };
         let (mut barren, mut pause) = (0, FIRST_PAUSE);
         loop {
             let before = passed.bytes;
@@ -175,14 +175,16 @@ impl<'s> TableReader<'s> {
         let reader = self.reader.as_mut().expect("opened above");
         let holds_lock = matches!(reader, Reader::Keeper(_));
         let session = reader.session();
-        if self.sent.pop_front() != Some(table.relation) {
+        let format = passed.rows.format();
+        if self.sent.pop_front() != Some(table.relation) || format != CopyFormat::Text {
             // Left over when tables are read in another order than announced.
             let leftover = if self.sent.is_empty() { Ok(()) } else { session.drain().await };
             leftover.map_err(Failure::Source)?;
             self.sent.clear();
             let ahead = if holds_lock { 0 } else { TABLES_AHEAD };
-            for table in std::iter::once(table).chain(self.coming.iter().take(ahead)) {
-                session.send(&copy_statement(table, holds_lock)).map_err(Failure::Source)?;
+            session.send(&copy_statement(table, format, holds_lock)).map_err(Failure::Source)?;
+            for table in self.coming.iter().take(ahead) {
+                session.send(&copy_statement(table, CopyFormat::Text, holds_lock)).map_err(Failure::Source)?;
             }
             self.sent.extend(self.coming.iter().take(ahead).map(|table| table.relation));
         }
@@ -206,12 +208,12 @@ fn snapshot_error(table: &TableData, source: crate::error::CatalogError) -> Data
 
 /// Locks the table without waiting, and copies it. Waiting for the lock could be a deadlock that no server sees: whoever is
 /// queued in front of us waits for our keepers.
-fn copy_statement(table: &TableData, holds_lock: bool) -> String {
+fn copy_statement(table: &TableData, format: CopyFormat, holds_lock: bool) -> String {
     let mut sql = Ddl::new();
     if !holds_lock && matches!(table.relkind, 'r' | 'p') {
         sql.sql("LOCK TABLE ONLY ").name(&table.name).sql(" IN ACCESS SHARE MODE NOWAIT; ");
     }
-    sql.deparsed(&copy_to_stdout(&table.name, &table.columns));
+    sql.deparsed(&copy_to_stdout(&table.name, &table.columns, format));
     sql.into_string()
 }
 

@@ -3,7 +3,7 @@
 use crate::archive::{ArchiveHeader, ArchiveWriter, EntryData, LargeObjectsManifest, Manifest, TEXT_DOMAIN};
 use crate::archive::{SequencePosition, TableManifest, Toc, TocEntry};
 use crate::catalog::{Catalog, SequenceData, Snapshot, TableData};
-use crate::data::{SequenceValue, TableReader, ValueReader};
+use crate::data::{CopyFormat, SequenceValue, TableReader, ValueReader};
 use crate::error::{DataError, Error};
 use crate::progress::{Phase, Run};
 use crate::report::{Proven, TableReport};
@@ -115,7 +115,7 @@ impl<'s> Work<'s> {
             planned -= units;
             run.work_done(units);
         };
-        let content = match self.tables.read(table, &mut sink, progress).await {
+        let content = match self.tables.read(table, CopyFormat::Text, &mut sink, progress).await {
             Ok(content) => content,
             Err(error) => return Err(sink.take_failure().map_or_else(|| error.into(), Error::from)),
         };
@@ -123,7 +123,7 @@ impl<'s> Work<'s> {
         run.work_done(planned);
         run.table_done();
         let bytes = content.bytes() + content.rows();
-        let mut report = TableReport::new(&table.name, content.rows(), bytes, content.to_string());
+        let mut report = TableReport::new(&table.name, content.rows(), bytes, TEXT_DOMAIN, content.to_string());
         report.proven = Proven::Rows;
         self.written.manifests.push(TableManifest {
             schema: report.schema.clone(),

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::catalog::TableData;
 use crate::connection::ConnectionConfig;
-use crate::data::{ContentHash, NullSink, SequenceValue, TableReader, ValueReader, copy_query_to_stdout, hash_copy};
+use crate::data::{ContentHash, CopyFormat, NullSink, SequenceValue, TableReader, ValueReader, copy_query_to_stdout, hash_copy};
 use crate::error::{DataError, Error};
 use crate::name::QualifiedName;
 use crate::progress::{EventType, Phase, Run};
@@ -327,7 +327,7 @@ async fn read_all(
     for part in parts {
         // Rows are told once, not once per side.
         let progress = |rows, bytes| run.moved(if is_counted { rows } else { 0 }, bytes);
-        content.merge(&reader.read(&part, &mut NullSink, progress).await?);
+        content.merge(&reader.read(&part, CopyFormat::Text, &mut NullSink, progress).await?);
     }
     Ok(content)
 }

@@ -126,6 +126,7 @@ impl Relation {
             bytes: self.bytes,
             relkind: self.relkind,
             is_unlogged: false,
+            is_binary_safe: false,
             load_through: None,
         }
     }
