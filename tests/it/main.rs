@@ -5,3 +5,4 @@ mod documentation;
 mod guard;
 mod harness_selftest;
 mod layers;
+mod server;
