@@ -3,7 +3,7 @@
 pub mod archive;
 pub mod catalog;
 pub mod connection;
-mod data;
+pub mod data;
 pub mod ddl;
 pub mod error;
 pub mod export;

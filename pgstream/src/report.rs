@@ -92,7 +92,9 @@ pub struct TableReport {
     pub rows: u64,
     /// Bytes of COPY text, line feeds included.
     pub bytes: u64,
-    /// The content hash in domain `text-v1`, 32 hexadecimal digits.
+    /// What the hash is over: `text-v1`, lines of COPY text; `binary-v1`, tuples of COPY binary.
+    pub domain: String,
+    /// The content hash, 32 hexadecimal digits.
     pub hash: String,
     /// What was compared after it was written.
     pub proven: Proven,
@@ -100,8 +102,16 @@ pub struct TableReport {
 
 impl TableReport {
     /// A table of which nothing was compared yet.
-    pub fn new(name: &crate::name::QualifiedName, rows: u64, bytes: u64, hash: String) -> Self {
-        Self { schema: name.schema.clone(), name: name.name.clone(), rows, bytes, hash, proven: Proven::None }
+    pub fn new(name: &crate::name::QualifiedName, rows: u64, bytes: u64, domain: &str, hash: String) -> Self {
+        Self {
+            schema: name.schema.clone(),
+            name: name.name.clone(),
+            rows,
+            bytes,
+            domain: domain.to_owned(),
+            hash,
+            proven: Proven::None,
+        }
     }
 }
 

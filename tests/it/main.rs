@@ -1,8 +1,12 @@
 //! Integration tests: one binary, so that all tests share the clusters of one run.
 
+mod cli;
 mod dependencies;
 mod documentation;
+mod export;
 mod guard;
 mod harness_selftest;
 mod layers;
+mod preflight;
 mod server;
+mod verify;

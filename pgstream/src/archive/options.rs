@@ -10,36 +10,51 @@ use super::toc::{Toc, TocEntry};
 
 /// What is left out of an archive, and how it is written. Names and meanings are pg_dump's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct OutputOptions {
     /// No `ALTER … OWNER TO`.
+    #[cfg_attr(feature = "clap", arg(short = 'O', long))]
     pub no_owner: bool,
     /// No `GRANT`, `REVOKE` and `ALTER DEFAULT PRIVILEGES`.
+    #[cfg_attr(feature = "clap", arg(short = 'x', long, visible_alias = "no-acl"))]
     pub no_privileges: bool,
     /// No `COMMENT ON`.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub no_comments: bool,
     /// Everything into the default tablespace of the target.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub no_tablespaces: bool,
     /// Everything with the default table access method of the target.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub no_table_access_method: bool,
     /// Only these sections; empty: all.
+    #[cfg_attr(feature = "clap", arg(long = "section", value_enum, value_name = "SECTION"))]
     pub sections: Vec<Section>,
     /// No rows, no values of sequences, no large objects.
+    #[cfg_attr(feature = "clap", arg(short = 's', long))]
     pub schema_only: bool,
     /// Only rows, values of sequences and large objects.
+    #[cfg_attr(feature = "clap", arg(short = 'a', long))]
     pub data_only: bool,
     /// First drop everything, in reverse order.
+    #[cfg_attr(feature = "clap", arg(short = 'c', long))]
     pub clean: bool,
     /// Drop only what is there. Needs `clean`.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub if_exists: bool,
     /// Create the database itself and connect to it.
+    #[cfg_attr(feature = "clap", arg(short = 'C', long))]
     pub create: bool,
     /// Rows as `INSERT` commands.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub inserts: bool,
     /// Rows as `INSERT` commands with the names of columns.
+    #[cfg_attr(feature = "clap", arg(long))]
     pub column_inserts: bool,
     /// How many rows one `INSERT` has.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "ROWS"))]
     pub rows_per_insert: Option<u32>,
 }
 

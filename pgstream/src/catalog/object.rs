@@ -228,6 +228,8 @@ pub struct TableData {
     pub pages: u64,
     /// `pg_relation_size` of heap and TOAST in bytes: what there is to read.
     pub bytes: u64,
+    /// Whether every column is of a type whose binary form means the same on another server.
+    pub is_binary_safe: bool,
     /// `pg_class.relkind`.
     pub relkind: char,
     /// Whether it is unlogged, and so unreadable on a standby.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Source: PostgreSQL manual, `pg_dump --section`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Section {
     /// Everything that rows need: schemas, types, functions, tables.

@@ -90,7 +90,8 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`CatalogError::LockTimeout`] with the blocking session when the locks cannot be had in time; [`CatalogError::Unstable`]
-    /// when tables keep changing; [`CatalogError::FilterMatchesNothing`] from the filter; whatever a query may give.
+    /// when tables keep changing; [`CatalogError::FilterMatchesNothing`] from the filter; [`CatalogError::Cancelled`]; whatever
+    /// a query may give.
     ///
     /// # Cancellation
     /// Dropping the future closes the sessions; the server gives the locks up when it notices.
@@ -241,6 +242,7 @@ impl Attempt<'_> {
         let limit = self.options.lock_timeout.as_millis();
         let sql =
             format!("{begin}; {pins} SET LOCAL lock_timeout = {limit}; {}SET LOCAL lock_timeout = 0", lock_statement(tables, ""));
+        let canceller = session.canceller();
         let mut blockers = String::from("no session was seen to hold a conflicting lock");
         let locked = {
             let lock = session.execute(&sql);
@@ -249,6 +251,12 @@ impl Attempt<'_> {
                 tokio::select! {
                     biased;
                     done = &mut lock => break done,
+                    () = self.run.cancellation().cancelled() => {
+                        // A session that waits for a lock would not notice that we are gone.
+                        let _ = canceller.cancel().await;
+                        let _ = lock.await;
+                        return Err(CatalogError::Cancelled);
+                    }
                     () = tokio::time::sleep(LOOK_AROUND) => blockers = self.describe_blockers(pid).await.unwrap_or(blockers),
                 }
             }

@@ -19,7 +19,7 @@ const DOMAIN: &str = "text-v1";
 /// Two of them are equal when hash, rows and bytes are. `Display` shows the hash alone: 32 hexadecimal digits. `serde` and
 /// [`FromStr`] use all of it, as `text-v1:<hash>:<rows>:<bytes>`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct ContentHash {
+pub(crate) struct ContentHash {
     sum: u128,
     rows: u64,
     bytes: u64,
@@ -27,30 +27,30 @@ pub struct ContentHash {
 
 impl ContentHash {
     /// The content of nothing.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Adds a row: its COPY text without the line feed.
     #[inline]
-    pub fn update_row(&mut self, row: &[u8]) {
+    pub(crate) fn update_row(&mut self, row: &[u8]) {
         self.add(xxh3_128(row), row.len() as u64);
     }
 
     /// Adds all rows of another part.
-    pub fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.sum = self.sum.wrapping_add(other.sum);
         self.rows += other.rows;
         self.bytes += other.bytes;
     }
 
     /// How many rows were added.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
 
     /// How many bytes they have, without line feeds.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
@@ -71,7 +71,7 @@ impl fmt::Display for ContentHash {
 /// The text is not a content hash that this version understands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read a content hash: expected {DOMAIN}:<32 hexadecimal digits>:<rows>:<bytes>")]
-pub struct ParseContentHashError;
+pub(crate) struct ParseContentHashError;
 
 impl FromStr for ContentHash {
     type Err = ParseContentHashError;
@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for ContentHash {
 
 /// Hashes rows that may come in pieces. A row of one piece takes the short way.
 #[derive(Default)]
-pub struct RowHasher {
+pub(crate) struct RowHasher {
     content: ContentHash,
     /// The row that is being hashed and its bytes so far. Kept from row to row: it is half a kilobyte.
     row: Option<Box<Xxh3>>,
@@ -116,24 +116,24 @@ pub struct RowHasher {
 
 impl RowHasher {
     /// Starts with no rows.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Adds a row: its COPY text without the line feed.
     #[inline]
-    pub fn update_row(&mut self, row: &[u8]) {
+    pub(crate) fn update_row(&mut self, row: &[u8]) {
         self.content.update_row(row);
     }
 
     /// Begins a row that comes in pieces. A row begun before and not ended is forgotten.
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.row.get_or_insert_default().reset();
         self.row_bytes = Some(0);
     }
 
     /// Adds a piece to the row, and begins one if none is open.
-    pub fn extend(&mut self, piece: &[u8]) {
+    pub(crate) fn extend(&mut self, piece: &[u8]) {
         if self.row_bytes.is_none() {
             self.begin();
         }
@@ -144,7 +144,7 @@ impl RowHasher {
     }
 
     /// Ends the row that comes in pieces. Does nothing if none is open.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if let (Some(row), Some(bytes)) = (&self.row, self.row_bytes.take()) {
             self.content.add(row.digest128(), bytes);
         }
@@ -152,7 +152,7 @@ impl RowHasher {
 
     /// Adds a piece of COPY text as a stream gives it: the last piece of a row ends with the row's line feed.
     #[inline]
-    pub fn piece(&mut self, bytes: &[u8], ends_row: bool) {
+    pub(crate) fn piece(&mut self, bytes: &[u8], ends_row: bool) {
         if !ends_row {
             return self.extend(bytes);
         }
@@ -165,12 +165,12 @@ impl RowHasher {
     }
 
     /// Whether a row was begun and not ended.
-    pub fn is_inside_row(&self) -> bool {
+    pub(crate) fn is_inside_row(&self) -> bool {
         self.row_bytes.is_some()
     }
 
     /// The rows that were completed so far.
-    pub fn content(&self) -> ContentHash {
+    pub(crate) fn content(&self) -> ContentHash {
         self.content
     }
 }

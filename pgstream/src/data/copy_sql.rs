@@ -3,24 +3,47 @@
 use crate::ddl::Ddl;
 use crate::name::QualifiedName;
 
+/// How values travel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum CopyFormat {
+    /// COPY text: every value of every type.
+    #[default]
+    Text,
+    /// COPY binary: cheaper for both servers, for the types of [`crate::catalog::binary_type`] only.
+    Binary,
+}
+
 /// `COPY table (columns) TO STDOUT`: the table's own rows, never those of its children.
-pub(crate) fn copy_to_stdout(table: &QualifiedName, columns: &[String]) -> String {
+pub(crate) fn copy_to_stdout(table: &QualifiedName, columns: &[String], format: CopyFormat) -> String {
     let mut ddl = Ddl::new();
     ddl.sql("COPY ").name(table);
     columns_of(&mut ddl, columns);
-    ddl.sql(" TO STDOUT");
+    ddl.sql(" TO STDOUT").sql(options(format, false));
+    ddl.into_string()
+}
+
+fn options(format: CopyFormat, is_frozen: bool) -> &'static str {
+    match (format, is_frozen) {
+        (CopyFormat::Text, false) => "",
+        (CopyFormat::Text, true) => " WITH (FREEZE)",
+        (CopyFormat::Binary, false) => " WITH (FORMAT binary)",
+        (CopyFormat::Binary, true) => " WITH (FORMAT binary, FREEZE)",
+    }
+}
+
+/// `COPY (SELECT columns FROM ONLY relation) TO STDOUT`: for columns and relations that COPY does not read by name.
+pub(crate) fn copy_query_to_stdout(relation: &QualifiedName, columns: &[String]) -> String {
+    let mut ddl = Ddl::new();
+    ddl.sql("COPY (SELECT ").idents(columns.iter().map(String::as_str)).sql(" FROM ONLY ").name(relation).sql(") TO STDOUT");
     ddl.into_string()
 }
 
 /// `COPY table (columns) FROM STDIN`, with `FREEZE` where the table was truncated in the same transaction.
-pub(crate) fn copy_from_stdin(table: &QualifiedName, columns: &[String], is_frozen: bool) -> String {
+pub(crate) fn copy_from_stdin(table: &QualifiedName, columns: &[String], format: CopyFormat, is_frozen: bool) -> String {
     let mut ddl = Ddl::new();
     ddl.sql("COPY ").name(table);
     columns_of(&mut ddl, columns);
-    ddl.sql(" FROM STDIN");
-    if is_frozen {
-        ddl.sql(" WITH (FREEZE)");
-    }
+    ddl.sql(" FROM STDIN").sql(options(format, is_frozen));
     ddl.into_string()
 }
 
@@ -39,7 +62,7 @@ mod tests {
     fn columns_are_always_named() {
         let table = QualifiedName::new("public", "a b");
         let columns = ["x".to_owned(), "select".to_owned()];
-        assert_eq!(copy_to_stdout(&table, &columns), "COPY public.\"a b\" (x, \"select\") TO STDOUT");
-        assert_eq!(copy_from_stdin(&table, &[], true), "COPY public.\"a b\" FROM STDIN WITH (FREEZE)");
+        assert_eq!(copy_to_stdout(&table, &columns, CopyFormat::Text), "COPY public.\"a b\" (x, \"select\") TO STDOUT");
+        assert_eq!(copy_from_stdin(&table, &[], CopyFormat::Text, true), "COPY public.\"a b\" FROM STDIN WITH (FREEZE)");
     }
 }

@@ -5,14 +5,18 @@
 
 mod content_hash;
 mod copy_sql;
+mod read_query;
 mod read_table;
-mod row_splitter;
+mod read_values;
 mod sequence_value;
 mod sink;
+mod stream_hasher;
 
-pub use content_hash::{ContentHash, ParseContentHashError, RowHasher};
-pub(crate) use copy_sql::{copy_from_stdin, copy_to_stdout};
-pub(crate) use read_table::{Progressing, TableReader};
-pub use row_splitter::RowSplitter;
+pub(crate) use content_hash::{ContentHash, RowHasher};
+pub(crate) use copy_sql::{CopyFormat, copy_from_stdin, copy_query_to_stdout, copy_to_stdout};
+pub(crate) use read_query::hash_copy;
+pub(crate) use read_table::TableReader;
+pub(crate) use read_values::ValueReader;
 pub(crate) use sequence_value::{SequenceValue, read_sequence_values};
-pub(crate) use sink::{CopyInSink, RowSink, SinkError};
+pub(crate) use sink::{CopyInSink, NullSink, RowSink, SinkError};
+pub(crate) use stream_hasher::StreamHasher;

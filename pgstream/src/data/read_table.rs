@@ -4,6 +4,7 @@
 //! same rows in the same order then (`synchronize_seqscans` and parallel query are off), so what was passed on is skipped, and
 //! its hash is compared: should the bytes differ, the run fails rather than pass a wrong table on.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -15,13 +16,20 @@ use crate::error::{ConnectionError, DataError, Retry};
 use crate::progress::Run;
 
 use super::sink::{RowSink, SinkError};
-use super::{ContentHash, RowHasher, copy_to_stdout};
+use super::{ContentHash, CopyFormat, StreamHasher, copy_to_stdout};
 
 /// How often a table is taken up again without a byte of progress in between.
 const MAX_BARREN_ATTEMPTS: u32 = 6;
 
 /// The first pause; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many tables are asked for at once, so that small ones cost no round trip each. The server works on one of them at a
+/// time and waits for us to read, so this is no memory here.
+const TABLES_AHEAD: usize = 250;
+
+/// How often a cancel request is repeated, as it may hit between two statements.
+const CANCEL_AGAIN: Duration = Duration::from_millis(200);
 
 /// Called with the rows and bytes that newly passed.
 pub(crate) trait Progressing: FnMut(u64, u64) + Send {}
@@ -32,22 +40,25 @@ pub(crate) struct TableReader<'s> {
     snapshot: &'s Snapshot,
     run: &'s Run,
     reader: Option<Reader<'s>>,
+    /// What will be read next, in this order.
+    coming: VecDeque<TableData>,
+    /// The tables whose COPY the session has been sent already.
+    sent: VecDeque<u32>,
 }
 
 /// What has been passed on of the table that is being read.
-#[derive(Default)]
 struct Passed {
     bytes: u64,
     /// Over all bytes passed, in order.
     digest: Box<Xxh3>,
-    rows: RowHasher,
+    rows: StreamHasher,
 }
 
 impl Passed {
     fn piece(&mut self, piece: Piece<'_>) {
         self.bytes += piece.bytes.len() as u64;
         self.digest.update(piece.bytes);
-        self.rows.piece(piece.bytes, piece.ends_row);
+        self.rows.piece(piece);
     }
 }
 
@@ -64,7 +75,12 @@ enum Failure {
 impl<'s> TableReader<'s> {
     /// A reader without a session yet.
     pub(crate) fn new(snapshot: &'s Snapshot, run: &'s Run) -> Self {
-        Self { snapshot, run, reader: None }
+        Self { snapshot, run, reader: None, coming: VecDeque::new(), sent: VecDeque::new() }
+    }
+
+    /// Announces the tables that will be read, in this order and none between them: they are then asked for many at a time.
+    pub(crate) fn expect(&mut self, tables: impl IntoIterator<Item = TableData>) {
+        self.coming.extend(tables);
     }
 
     /// Reads all rows of `table` into `sink`, and gives their content hash.
@@ -75,10 +91,14 @@ impl<'s> TableReader<'s> {
     pub(crate) async fn read<S: RowSink>(
         &mut self,
         table: &TableData,
+        format: CopyFormat,
         sink: &mut S,
         mut progress: impl Progressing,
     ) -> Result<ContentHash, DataError> {
-        let mut passed = Passed::default();
+        if self.coming.front().is_some_and(|next| next.relation == table.relation) {
+            self.coming.pop_front();
+        }
+        let mut passed = Passed { bytes: 0, digest: Box::default(), rows: StreamHasher::new(format) };
         let (mut barren, mut pause) = (0, FIRST_PAUSE);
         loop {
             let before = passed.bytes;
@@ -91,9 +111,12 @@ impl<'s> TableReader<'s> {
                     self.stop().await;
                     return Err(error);
                 }
-                Failure::Locked => self.reader = Some(self.snapshot.keeper().await.map_err(|e| snapshot_error(table, e))?),
+                Failure::Locked => {
+                    self.drop_session();
+                    self.reader = Some(self.snapshot.keeper().await.map_err(|e| snapshot_error(table, e))?);
+                }
                 Failure::Source(source) => {
-                    self.reader = None;
+                    self.drop_session();
                     (barren, pause) = if passed.bytes > before { (0, FIRST_PAUSE) } else { (barren + 1, pause * 2) };
                     if barren > MAX_BARREN_ATTEMPTS || source.retry() != Retry::Now {
                         return Err(DataError::CopyOut { relation: table.name.clone(), bytes: passed.bytes, source });
@@ -107,13 +130,23 @@ impl<'s> TableReader<'s> {
 
     /// Ends what the session is doing, and the session.
     pub(crate) async fn stop(&mut self) {
+        self.sent.clear();
         if let Some(Reader::Own(mut session)) = self.reader.take() {
-            if session.is_busy() && session.canceller().cancel().await.is_ok() {
+            let canceller = session.canceller();
+            while session.is_busy() {
+                if canceller.cancel().await.is_err() {
+                    break;
+                }
                 // The answer to the cancel is the error that we asked for.
-                let _ = session.drain().await;
+                let _ = tokio::time::timeout(CANCEL_AGAIN, session.drain()).await;
             }
             session.close().await;
         }
+    }
+
+    fn drop_session(&mut self) {
+        self.sent.clear();
+        self.reader = None;
     }
 
     async fn pause(&self, pause: Duration) -> Result<(), DataError> {
@@ -141,7 +174,23 @@ impl<'s> TableReader<'s> {
         }
         let reader = self.reader.as_mut().expect("opened above");
         let holds_lock = matches!(reader, Reader::Keeper(_));
-        let mut out = start_copy(reader.session(), table, holds_lock).await?;
+        let session = reader.session();
+        if self.sent.pop_front() != Some(table.relation) {
+            // Left over when tables are read in another order than announced.
+            let leftover = if self.sent.is_empty() { Ok(()) } else { session.drain().await };
+            leftover.map_err(Failure::Source)?;
+            self.sent.clear();
+            let ahead = if holds_lock { 0 } else { TABLES_AHEAD };
+            for table in std::iter::once(table).chain(self.coming.iter().take(ahead)) {
+                session.send(&copy_statement(table, passed.rows.format(), holds_lock)).map_err(Failure::Source)?;
+            }
+            self.sent.extend(self.coming.iter().take(ahead).map(|table| table.relation));
+        }
+        let mut out = tokio::select! {
+            biased;
+            () = self.run.cancellation().cancelled() => return Err(Failure::Final(DataError::Cancelled)),
+            out = begin_copy(session) => out?,
+        };
         let attempt = Attempt { table, run: self.run, passed, progress };
         attempt.pass_all(&mut out, sink).await?;
         if holds_lock {
@@ -155,19 +204,21 @@ fn snapshot_error(table: &TableData, source: crate::error::CatalogError) -> Data
     DataError::Snapshot { relation: table.name.clone(), source }
 }
 
-/// Locks the table without waiting, and starts the COPY in the same message. Waiting for the lock could be a deadlock that no
-/// server sees: whoever is queued in front of us waits for our keepers.
-async fn start_copy<'a>(
-    session: &'a mut CopySession,
-    table: &TableData,
-    holds_lock: bool,
-) -> Result<CopyOut<'a, impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + use<>>, Failure> {
+/// Locks the table without waiting, and copies it. Waiting for the lock could be a deadlock that no server sees: whoever is
+/// queued in front of us waits for our keepers.
+fn copy_statement(table: &TableData, format: CopyFormat, holds_lock: bool) -> String {
     let mut sql = Ddl::new();
     if !holds_lock && matches!(table.relkind, 'r' | 'p') {
         sql.sql("LOCK TABLE ONLY ").name(&table.name).sql(" IN ACCESS SHARE MODE NOWAIT; ");
     }
-    sql.deparsed(&copy_to_stdout(&table.name, &table.columns));
-    match session.copy_out(sql.as_str()).await {
+    sql.deparsed(&copy_to_stdout(&table.name, &table.columns, format));
+    sql.into_string()
+}
+
+async fn begin_copy(
+    session: &mut CopySession,
+) -> Result<CopyOut<'_, impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + use<>>, Failure> {
+    match session.copy_out_sent().await {
         Ok(out) => Ok(out),
         Err(e) if e.sqlstate() == Some("55P03") => Err(Failure::Locked),
         Err(e) => Err(Failure::Source(e)),

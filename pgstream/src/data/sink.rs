@@ -30,6 +30,23 @@ pub(crate) trait RowSink: Send {
     fn work(&mut self) -> impl Future<Output = SinkError> + Send;
 }
 
+/// The sink that forgets: for rows that are only counted and hashed.
+pub(crate) struct NullSink;
+
+impl RowSink for NullSink {
+    async fn frames(&mut self, _frames: Frames) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    async fn bytes(&mut self, _bytes: Bytes) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    async fn work(&mut self) -> SinkError {
+        std::future::pending().await
+    }
+}
+
 /// The sink that is a `COPY … FROM STDIN` on another server. Frames pass unchanged: one run is written while the next is read.
 pub(crate) struct CopyInSink<'a, 'b, S>(pub(crate) &'a mut CopyIn<'b, S>);
 

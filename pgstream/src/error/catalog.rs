@@ -65,6 +65,17 @@ pub enum CatalogError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Objects that no lock protects were changed while they were read.
+    #[error("{count} objects were changed while they were read, among them {examples}")]
+    Changed {
+        /// How many.
+        count: usize,
+        /// Some of them.
+        examples: String,
+    },
+    /// The run was cancelled.
+    #[error("the run was cancelled")]
+    Cancelled,
 }
 
 impl CatalogError {
@@ -73,7 +84,8 @@ impl CatalogError {
             Self::Connection(e) => e.code(),
             Self::Decode { .. } => ErrorCode::CatalogDecode,
             Self::Unsupported { .. } => ErrorCode::CatalogUnsupportedObject,
-            Self::Unstable { .. } => ErrorCode::CatalogUnstable,
+            Self::Unstable { .. } | Self::Changed { .. } => ErrorCode::CatalogUnstable,
+            Self::Cancelled => ErrorCode::Cancelled,
             Self::LockTimeout { .. } => ErrorCode::LockTimeout,
             Self::SnapshotLost { .. } => ErrorCode::SnapshotLost,
             Self::FilterMatchesNothing { .. } => ErrorCode::FilterMatchesNothing,
@@ -92,6 +104,8 @@ impl CatalogError {
                 "Leave them out with --skip-unsupported, which names each in the report, or filter them away.".into()
             }
             Self::Unstable { .. } => "Run again when no tables are being created, dropped or rewritten.".into(),
+            Self::Changed { .. } => "Run again when nobody changes definitions, or without --strict.".into(),
+            Self::Cancelled => "Run the same command again when you want it.".into(),
             Self::LockTimeout { .. } => "Wait for the blocking session to end, or give more time with --lock-timeout.".into(),
             Self::SnapshotLost { .. } => "Run the same command again. The server's log says why it ended the connections.".into(),
             Self::FilterMatchesNothing { .. } => {
@@ -107,9 +121,9 @@ impl CatalogError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Connection(e) => e.retry(),
-            Self::Unstable { .. } | Self::LockTimeout { .. } | Self::SnapshotLost { .. } => Retry::Now,
+            Self::Unstable { .. } | Self::Changed { .. } | Self::LockTimeout { .. } | Self::SnapshotLost { .. } => Retry::Now,
             Self::Decode { .. } | Self::FilterMatchesNothing { .. } | Self::Pattern { .. } => Retry::Never,
-            Self::Unsupported { .. } => Retry::AfterOperator,
+            Self::Unsupported { .. } | Self::Cancelled => Retry::AfterOperator,
         }
     }
 }

@@ -63,6 +63,14 @@ pub enum DataError {
         /// What we counted.
         arrived: u64,
     },
+    /// A large object, or the values of sequences, could not be read.
+    #[error("could not read {what}")]
+    Values {
+        /// `large object 4711`, `the values of sequences`.
+        what: String,
+        /// What the connection or the server said.
+        source: ConnectionError,
+    },
     /// The run was cancelled.
     #[error("the run was cancelled")]
     Cancelled,
@@ -71,7 +79,7 @@ pub enum DataError {
 impl DataError {
     pub(super) fn code(&self) -> ErrorCode {
         match self {
-            Self::CopyOut { .. } => ErrorCode::CopyOut,
+            Self::CopyOut { .. } | Self::Values { .. } => ErrorCode::CopyOut,
             Self::CopyIn { .. } => ErrorCode::CopyIn,
             Self::Sink { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe => ErrorCode::ClosedPipe,
             Self::Sink { .. } => ErrorCode::OutputFailed,
@@ -84,7 +92,7 @@ impl DataError {
 
     pub(super) fn hint(&self) -> String {
         match self {
-            Self::CopyOut { source, .. } | Self::CopyIn { source, .. } => source.hint(),
+            Self::CopyOut { source, .. } | Self::CopyIn { source, .. } | Self::Values { source, .. } => source.hint(),
             Self::Sink { .. } => "Make room or choose another place for the output, then run the same command again.".into(),
             Self::Snapshot { source, .. } => source.hint(),
             Self::NotRepeatable { .. } => {
@@ -98,7 +106,7 @@ impl DataError {
     /// When the same call may work.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::CopyOut { source, .. } | Self::CopyIn { source, .. } => source.retry(),
+            Self::CopyOut { source, .. } | Self::CopyIn { source, .. } | Self::Values { source, .. } => source.retry(),
             Self::Sink { .. } | Self::Cancelled => Retry::AfterOperator,
             Self::Snapshot { source, .. } => source.retry(),
             Self::NotRepeatable { .. } | Self::RowsLost { .. } => Retry::Now,

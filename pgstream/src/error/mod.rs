@@ -11,6 +11,7 @@ mod connection;
 mod data;
 mod guard;
 mod import;
+mod preflight;
 mod server;
 mod storage;
 
@@ -21,6 +22,7 @@ pub use connection::ConnectionError;
 pub use data::DataError;
 pub use guard::{GuardError, GuardRule};
 pub use import::ImportError;
+pub use preflight::{PreflightError, PreflightProblem};
 pub use server::ServerError;
 pub use storage::StorageError;
 
@@ -78,6 +80,9 @@ pub enum Error {
     /// See [`ImportError`].
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// See [`PreflightError`].
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
     /// The run was cancelled.
     #[error("the run was cancelled")]
     Cancelled,
@@ -100,6 +105,7 @@ impl Error {
             Self::Catalog(e) => e.code(),
             Self::Data(e) => e.code(),
             Self::Import(e) => e.code(),
+            Self::Preflight(e) => e.code(),
             Self::Cancelled => ErrorCode::Cancelled,
             Self::Storage(e) => e.code(),
             Self::Archive(e) => e.code(),
@@ -114,6 +120,7 @@ impl Error {
             Self::Catalog(e) => e.hint(),
             Self::Data(e) => e.hint(),
             Self::Import(e) => e.hint(),
+            Self::Preflight(e) => e.hint(),
             Self::Cancelled => "Run the same command again when you want it.".into(),
             Self::Storage(e) => e.hint(),
             Self::Archive(e) => e.hint(),
@@ -128,6 +135,7 @@ impl Error {
             Self::Catalog(e) => e.retry(),
             Self::Data(e) => e.retry(),
             Self::Import(e) => e.retry(),
+            Self::Preflight(e) => e.retry(),
             Self::Cancelled => Retry::AfterOperator,
             Self::Storage(e) => e.retry(),
             Self::Archive(e) => e.retry(),

@@ -36,6 +36,8 @@ pub(crate) struct ApplyOptions {
     pub(crate) jobs: usize,
     /// What is compared.
     pub(crate) verify: Verify,
+    /// The major version of the server that the rows come from.
+    pub(crate) source_major: u32,
 }
 
 /// What was applied.
@@ -193,7 +195,7 @@ impl Apply<'_> {
     }
 
     async fn work(&self, plan: &LoadPlan, board: &Board<'_>) -> Result<(), ImportError> {
-        let mut loader = Loader::new(self.snapshot, self.target, board.run);
+        let mut loader = Loader::new(self.snapshot, self.target, self.options.source_major, board.run);
         let result = self.work_until_done(plan, board, &mut loader).await;
         if result.is_err() {
             // The others end what they are at, too.
@@ -366,7 +368,7 @@ impl Apply<'_> {
         let (open, roots) = (Mutex::new(open), Mutex::new(roots));
         let run = self.run.child();
         let workers = (0..self.options.jobs.max(1)).map(|_| async {
-            let mut loader = Loader::new(self.snapshot, self.target, &run);
+            let mut loader = Loader::new(self.snapshot, self.target, self.options.source_major, &run);
             let result = self.verify_some(&run, &mut loader, &open, &roots, &leaves).await;
             if result.is_err() {
                 run.cancel();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::connection::{CopySession, ServerVersion, pin_settings};
-use crate::data::{ContentHash, RowHasher};
+use crate::data::{ContentHash, CopyFormat, StreamHasher};
 use crate::ddl::Ddl;
 use crate::error::{ConnectionError, ImportError};
 use crate::name::QualifiedName;
@@ -22,6 +22,8 @@ pub(crate) struct Expectation {
     pub(crate) is_root: bool,
     /// What was read from the source.
     pub(crate) content: ContentHash,
+    /// What the hash is over.
+    pub(crate) format: CopyFormat,
 }
 
 /// What must be in the target when `loaded` was loaded.
@@ -33,6 +35,7 @@ pub(crate) fn expectations(loaded: &[Loaded]) -> Vec<Expectation> {
             columns: part.columns.clone(),
             is_root: part.is_through_root,
             content: ContentHash::new(),
+            format: part.format,
         });
         expectation.content.merge(&part.content);
     }
@@ -80,11 +83,14 @@ async fn hash_rows(session: &mut CopySession, expected: &Expectation) -> Result<
     sql.sql("BEGIN TRANSACTION READ ONLY; ").deparsed(&pins).sql("COPY (SELECT ");
     sql.idents(expected.columns.iter().map(String::as_str)).sql(" FROM ").sql(if expected.is_root { "" } else { "ONLY " });
     sql.name(&expected.table).sql(") TO STDOUT");
-    let mut rows = RowHasher::new();
+    if expected.format == CopyFormat::Binary {
+        sql.sql(" WITH (FORMAT binary)");
+    }
+    let mut rows = StreamHasher::new(expected.format);
     let mut out = session.copy_out(sql.as_str()).await?;
     while let Some(frames) = out.next().await? {
         for piece in frames.pieces() {
-            rows.piece(piece.bytes, piece.ends_row);
+            rows.piece(piece);
         }
     }
     session.execute("COMMIT").await?;

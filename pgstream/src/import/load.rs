@@ -2,7 +2,7 @@
 
 use crate::catalog::Snapshot;
 use crate::connection::CopySession;
-use crate::data::{ContentHash, CopyInSink, TableReader, copy_from_stdin};
+use crate::data::{ContentHash, CopyFormat, CopyInSink, TableReader, copy_from_stdin};
 use crate::ddl::Ddl;
 use crate::error::{DataError, ImportError, Retry};
 use crate::name::QualifiedName;
@@ -18,6 +18,7 @@ const MAX_ATTEMPTS: u32 = 5;
 /// Loads groups of tables, one after the other, over one session at each end.
 pub(crate) struct Loader<'s> {
     target: &'s Target,
+    source_major: u32,
     run: &'s Run,
     reader: TableReader<'s>,
     session: Option<CopySession>,
@@ -30,6 +31,8 @@ pub(crate) struct Loaded {
     pub(crate) relation: QualifiedName,
     /// What was read.
     pub(crate) content: ContentHash,
+    /// How it was read, and so what the hash is over.
+    pub(crate) format: CopyFormat,
     /// The table that was written.
     pub(crate) target: QualifiedName,
     /// Its columns, in the order of the hash.
@@ -44,14 +47,18 @@ impl Loaded {
     /// For the report, before anything was compared.
     pub(crate) fn report(&self) -> TableReport {
         let rows = self.content.rows();
-        TableReport::new(&self.relation, rows, self.content.bytes() + rows, self.content.to_string())
+        let domain = match self.format {
+            CopyFormat::Text => "text-v1",
+            CopyFormat::Binary => "binary-v1",
+        };
+        TableReport::new(&self.relation, rows, self.content.bytes() + rows, domain, self.content.to_string())
     }
 }
 
 impl<'s> Loader<'s> {
     /// A loader without sessions yet.
-    pub(crate) fn new(snapshot: &'s Snapshot, target: &'s Target, run: &'s Run) -> Self {
-        Self { target, run, reader: TableReader::new(snapshot, run), session: None }
+    pub(crate) fn new(snapshot: &'s Snapshot, target: &'s Target, source_major: u32, run: &'s Run) -> Self {
+        Self { target, source_major, run, reader: TableReader::new(snapshot, run), session: None }
     }
 
     /// The session to the target, made anew if it broke.
@@ -108,6 +115,7 @@ impl<'s> Loader<'s> {
         self.session().await?;
         let session = self.session.as_mut().expect("opened above");
         let target = group.target();
+        let format = self.target.format_for(group, self.source_major);
         let mut begin = Ddl::new();
         begin.sql("BEGIN; TRUNCATE TABLE ").sql(if target.is_through_root { "" } else { "ONLY " }).name(&target.table).sql("; ");
         for (number, (source, target)) in group.members.iter().enumerate() {
@@ -115,14 +123,14 @@ impl<'s> Loader<'s> {
             if number == 0 {
                 sql.deparsed(begin.as_str());
             }
-            sql.deparsed(&copy_from_stdin(&target.table, &target.columns, !target.is_through_root));
+            sql.deparsed(&copy_from_stdin(&target.table, &target.columns, format, !target.is_through_root));
             let write_error = |bytes: u64, source: crate::error::ConnectionError| DataError::CopyIn {
                 relation: target.table.clone(),
                 bytes,
                 source,
             };
             let mut copy = session.copy_in(sql.as_str()).await.map_err(|e| write_error(0, e))?;
-            let content = match self.reader.read(source, &mut CopyInSink(&mut copy), &mut *progress).await {
+            let content = match self.reader.read(source, format, &mut CopyInSink(&mut copy), &mut *progress).await {
                 Ok(content) => content,
                 Err(error) => {
                     // The transaction is over either way; a session that did not survive is replaced.
@@ -139,6 +147,7 @@ impl<'s> Loader<'s> {
             loaded.push(Loaded {
                 relation: source.name.clone(),
                 content,
+                format,
                 target: target.table.clone(),
                 columns: source.columns.clone(),
                 is_through_root: target.is_through_root,

@@ -1,7 +1,8 @@
 //! From an archive to a live database.
 //!
 //! What is written is written so that it can be taken back: before anything else a marker schema with a *ledger* is committed,
-//! and every statement of the archive is committed together with its line in the ledger.
+//! and every statement of the archive is committed together with its line in the ledger. Whether it can work at all is found out
+//! first, by [`preflight`].
 
 mod apply;
 mod check_rows;
@@ -10,11 +11,11 @@ mod large_objects;
 mod ledger;
 mod load;
 mod plan;
+pub mod preflight;
 mod schedule;
 mod target;
 
 pub(crate) use apply::{Applied, Apply, ApplyOptions};
 pub use emptiness::{Contents, ObjectCount, contents};
 pub(crate) use ledger::Ledger;
-pub(crate) use plan::LoadPlan;
 pub(crate) use target::Target;

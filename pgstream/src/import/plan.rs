@@ -252,9 +252,8 @@ impl Tables {
 
 /// Something about the schema `public`, which was there before us.
 fn is_of_public(entry: &TocEntry) -> bool {
-    entry.object.class == class::PG_NAMESPACE && entry.drop.starts_with("--")
-        || entry.object.class == class::PG_NAMESPACE && entry.tag == "SCHEMA public"
-        || entry.object.class == class::PG_NAMESPACE && entry.tag == "public" && entry.desc == "SCHEMA"
+    let is_definition = entry.desc == "SCHEMA" && entry.tag == "public";
+    entry.object.class == class::PG_NAMESPACE && (is_definition || entry.tag == "SCHEMA public")
 }
 
 /// A foreign key whose rows can be checked after it was added, without a lock that stops everybody.

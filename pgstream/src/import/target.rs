@@ -1,8 +1,11 @@
 //! Sessions that write.
 
 use crate::connection::{CopySession, ServerVersion};
+use crate::data::CopyFormat;
 use crate::error::{ConnectionError, ImportError};
 use crate::guard::Destination;
+
+use super::plan::LoadGroup;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,6 +40,17 @@ impl Target {
     /// The proof of the guard.
     pub(crate) fn destination(&self) -> &Destination {
         &self.destination
+    }
+
+    /// How the rows of a group travel: in binary where every type allows it and the target is not older than the source, whose
+    /// newer special values it could not read.
+    pub(crate) fn format_for(&self, group: &LoadGroup, source_major: u32) -> CopyFormat {
+        let is_safe = group.members.iter().all(|(source, _)| source.is_binary_safe);
+        let version = ServerVersion::parse(&self.destination.identity().server_version);
+        match is_safe && version.is_some_and(|v| v.major() >= source_major) {
+            true => CopyFormat::Binary,
+            false => CopyFormat::Text,
+        }
     }
 
     /// Opens a session that writes: first it proves that it came to the database that was admitted.

@@ -308,6 +308,7 @@ fn rows_follow_those_that_they_reference() {
         bytes: 0,
         relkind: 'r',
         is_unlogged: false,
+        is_binary_safe: false,
         load_through: None,
     };
     let tables = [table(1, "a"), table(2, "b"), table(3, "c"), table(4, "d")];

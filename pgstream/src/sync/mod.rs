@@ -2,9 +2,11 @@
 
 mod options;
 mod report;
+pub mod verify;
 
 pub use options::{Mode, Parts, SyncOptions};
 pub use report::SyncReport;
+pub use verify::{VerifyOptions, VerifyReport, verify};
 
 use std::time::{Duration, Instant};
 
@@ -125,7 +127,8 @@ impl Attempt<'_> {
         self.target.lock(&mut control).await.map_err(|e| untouched(e.into()))?;
         self.prepare(&mut control).await.map_err(|e| untouched(e.into()))?;
 
-        let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify };
+        let source_major = catalog.database.major;
+        let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify, source_major };
         let apply = Apply { toc: &toc, snapshot, target: self.target, options, run: self.run };
         match apply.all(&mut control).await {
             Ok(applied) => {

@@ -35,6 +35,7 @@ fn rows_entry(number: u32, name: &str) -> TocEntry {
         bytes: 1,
         relkind: 'r',
         is_unlogged: false,
+        is_binary_safe: false,
         load_through: None,
     };
     let target = CopyTarget { table: source.name.clone(), columns: source.columns.clone(), is_through_root: false };

@@ -118,6 +118,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         Ok(CopyOut::new(self, is_binary))
     }
 
+    /// Begins the `COPY … TO STDOUT` that was [sent](Self::send) first and has not been received: many small COPYs cost
+    /// one round trip then.
+    pub(crate) async fn copy_out_sent(&mut self) -> Result<CopyOut<'_, S>, ConnectionError> {
+        self.usable()?;
+        if self.unanswered == 0 {
+            return Err(self.protocol("no query is waiting for an answer"));
+        }
+        let is_binary = self.await_copy(CopyDirection::Out).await?;
+        Ok(CopyOut::new(self, is_binary))
+    }
+
     /// Starts a `COPY … FROM STDIN`. Statements in front of it in the same text are run first.
     pub async fn copy_in(&mut self, sql: &str) -> Result<CopyIn<'_, S>, ConnectionError> {
         let is_binary = self.start_copy(sql, CopyDirection::In).await?;
@@ -197,6 +208,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         self.usable()?;
         self.drain().await?;
         self.send(sql)?;
+        self.await_copy(wanted).await
+    }
+
+    async fn await_copy(&mut self, wanted: CopyDirection) -> Result<bool, ConnectionError> {
         loop {
             match (self.step().await?, wanted) {
                 (Step::CopyOut { is_binary }, CopyDirection::Out) | (Step::CopyIn { is_binary }, CopyDirection::In) => {

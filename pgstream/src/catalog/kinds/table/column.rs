@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::catalog::binary_type;
 use crate::catalog::kind::{Record, Rows};
 use crate::catalog::reloptions::render_column_options;
 use crate::catalog::{ObjectId, Repairs, class};
@@ -28,6 +29,8 @@ pub(super) struct Column {
     pub(super) compression: char,
     pub(super) statistics: Option<i32>,
     pub(super) options: Vec<String>,
+    /// Whether its values can travel in COPY binary.
+    pub(super) is_binary_safe: bool,
     /// `pg_attribute.attacl`.
     pub(super) acl: Option<Vec<String>>,
 }
@@ -82,6 +85,14 @@ pub(super) fn decode_columns(rows: &Rows, table_names: &HashMap<u32, String>) ->
     Ok(columns)
 }
 
+/// Enums travel as their labels; arrays only over built-in types, since the oids of others differ at the other end.
+fn is_binary_safe(row: Record<'_>) -> Result<bool, CatalogError> {
+    let carried: Option<u32> = row.get("carried_type")?;
+    let kind = row.get::<Option<i8>>("carried_kind")?.map(|c| char::from(c.cast_unsigned()));
+    let element: Option<u32> = row.get("carried_element")?;
+    Ok(kind == Some('e') || element.or(carried).is_some_and(binary_type::is_listed))
+}
+
 impl Column {
     fn decode(row: Record<'_>, table: &str) -> Result<Self, CatalogError> {
         let name: String = row.get("name")?;
@@ -105,6 +116,7 @@ impl Column {
             statistics: row.get::<Option<i32>>("statistics")?.filter(|target| *target >= 0),
             options: row.get::<Option<Vec<String>>>("options")?.map(users_options).unwrap_or_default(),
             acl: row.get("acl")?,
+            is_binary_safe: is_binary_safe(row)?,
         })
     }
 

@@ -16,6 +16,9 @@ select a.attrelid                                                   as relation
      , a.attstattarget::int4                                        as statistics
      , a.attoptions                                                 as options
      , a.attacl::text[]                                             as acl
+     , carried.oid                                                  as carried_type
+     , carried.typtype                                              as carried_kind
+     , case when carried.typcategory = 'A' then carried.typelem end as carried_element
      , not_null.oid is not null                                     as is_not_null         -- @since 18
      , not_null.conname                                             as not_null_name       -- @since 18
      , not_null.conislocal                                          as is_not_null_local   -- @since 18
@@ -35,6 +38,7 @@ select a.attrelid                                                   as relation
            join pg_catalog.pg_inherits i on i.inhrelid = held.oid ) as described(oid)
   join pg_catalog.pg_attribute a on a.attrelid = described.oid and a.attnum > 0
   left join pg_catalog.pg_type t on t.oid = a.atttypid
+  left join pg_catalog.pg_type carried on carried.oid = case t.typtype when 'd' then t.typbasetype else t.oid end
   left join pg_catalog.pg_collation l on l.oid = a.attcollation and a.attcollation <> t.typcollation
   left join pg_catalog.pg_namespace collation_schema on collation_schema.oid = l.collnamespace
   left join pg_catalog.pg_constraint not_null                                               -- @since 18

@@ -20,11 +20,12 @@ impl TableRows {
         header.schema.clone_from(&of.schema);
         header.owner.clone_from(&of.owner);
         header.belongs_to = Some(of.id);
-        let columns = table.columns.iter().filter(|c| !c.is_dropped && c.generation.is_none());
+        let columns: Vec<_> = table.columns.iter().filter(|c| !c.is_dropped && c.generation.is_none()).collect();
         let data = TableData {
             relation: table.oid(),
             name: table.name.clone(),
-            columns: columns.map(|c| c.name.clone()).collect(),
+            columns: columns.iter().map(|c| c.name.clone()).collect(),
+            is_binary_safe: columns.iter().all(|c| c.is_binary_safe),
             pages: table.pages,
             bytes: table.bytes,
             relkind: table.relkind,

@@ -1,0 +1,283 @@
+//! The command line, as clap reads it. What it means is decided elsewhere.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pgstream::catalog::Filter;
+use pgstream::sync::SyncOptions;
+
+use crate::engine::{ExportOptions, VerifyOptions};
+
+/// Headings in the help.
+const GUARD: &str = "Guard";
+const EVERYWHERE: &str = "For every command";
+
+/// The three commands that a newcomer needs, and where to read on.
+const FIRST_STEPS: &str = "\
+First steps:
+  pgstream profiles list
+      shows which databases have a name
+  pgstream sync --from production --to local
+      copies a database into an empty one, and proves that all of it arrived
+  pgstream export --from production --to shop.sql.zst
+      writes a compressed script that psql loads
+
+A database is a profile, a postgres:// URL or a conninfo string ('host=h
+dbname=d'). PRODUCTION_DATABASE_URL, STAGING_DATABASE_URL, DEV_DATABASE_URL,
+LOCAL_DATABASE_URL and PGSTREAM_PROFILE_<NAME>_URL make profiles. Production
+and staging are never written to by accident.
+
+Exit codes: 0 proven, 1 failed, 2 wrong usage, 3 refused by the guard,
+4 preflight failed, 5 not the same, 130 cancelled, 141 closed pipe, 143 SIGTERM";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  pgstream export --from production --to shop.sql.zst
+  pgstream export --from production --to - -n sales | psql -X -d scratch
+  pgstream export --from 'host=db1 dbname=shop' --to ./schema.sql -s -O
+  pgstream export --from staging --to a.sql.gz --exclude-table-data 'log.*'
+  pgstream export --from staging --to a.sql.gz --force";
+
+const SYNC_EXAMPLES: &str = "\
+Examples:
+  pgstream sync --from production --to local
+  pgstream sync --from production --to local --plan
+  pgstream sync --from production --to dev -j 4 --verify checksum
+  pgstream sync --from production --to staging --confirm staging/shop
+  pgstream sync --from production --to postgres:///scratch -n sales";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  pgstream verify --from production --to local
+  pgstream verify --from production --to local -n sales --json";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  pgstream check --from production --to local
+  pgstream check --from production --to local --no-owner --no-privileges";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  pgstream inspect --from production
+  pgstream inspect --from production -n sales --json";
+
+const PROFILES_EXAMPLES: &str = "\
+Examples:
+  pgstream profiles list
+  pgstream profiles test production
+  pgstream profiles forget production";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  pgstream completions bash > ~/.bash_completion.d/pgstream
+  pgstream completions zsh > ~/.zfunc/_pgstream
+  pgstream completions fish > ~/.config/fish/completions/pgstream.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  pgstream man > pgstream.1
+  pgstream man sync | man -l -
+  pgstream man --all ./man1";
+
+/// Export, sync and compare PostgreSQL databases, proven and without accidents
+#[derive(Debug, Parser)]
+#[command(name = "pgstream", version, after_help = FIRST_STEPS, subcommand_required = true, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, propagate_version = true, max_term_width = 120)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Globals {
+    /// One JSON event per line on standard error, and one JSON report on standard output
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    pub(crate) json: bool,
+    /// Variables from a file that you trust; the environment wins over it, and it over a `.env` in this folder
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
+    pub(crate) env_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a database into a file
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(Box<ExportArgs>),
+    /// Copy a database into another one, and prove that everything arrived
+    #[command(after_help = SYNC_EXAMPLES)]
+    Sync(Box<SyncArgs>),
+    /// Compare two databases: definitions and rows
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(Box<VerifyArgs>),
+    /// Find what would make a sync fail, and write nothing
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Box<CheckArgs>),
+    /// Show what a database contains
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(Box<InspectArgs>),
+    /// Named databases, and who they are
+    #[command(after_help = PROFILES_EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+    Profiles {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: ProfilesAction,
+    },
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page
+    #[command(after_help = MAN_EXAMPLES)]
+    Man(ManArgs),
+}
+
+impl Command {
+    /// The command's word.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Export(_) => "export",
+            Self::Sync(_) => "sync",
+            Self::Verify(_) => "verify",
+            Self::Check(_) => "check",
+            Self::Inspect(_) => "inspect",
+            Self::Profiles { .. } => "profiles",
+            Self::Completions { .. } => "completions",
+            Self::Man(_) => "man",
+        }
+    }
+
+    /// Whether it may run for so long that somebody wants to see how far it is.
+    pub(crate) fn is_long(&self) -> bool {
+        match self {
+            Self::Sync(args) => !args.plan,
+            Self::Export(_) | Self::Verify(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether standard output belongs to the data, so that the report goes to standard error.
+    pub(crate) fn writes_to_stdout(&self) -> bool {
+        matches!(self, Self::Export(args) if args.to == "-")
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The database to read: a profile, a postgres:// URL or a conninfo string
+    #[arg(long, value_name = "SRC")]
+    pub(crate) from: String,
+    /// The file to write: a name with a known ending (.sql, .sql.gz, .sql.zst, .sql.lz4), a path with ./ or / in front, or -
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: String,
+    /// The format; what the name says if not given
+    #[arg(short = 'F', long, value_enum)]
+    pub(crate) format: Option<FormatWord>,
+    #[command(flatten)]
+    pub(crate) options: ExportOptions,
+}
+
+/// Formats that can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatWord {
+    /// A script that psql loads
+    #[value(alias = "p")]
+    Plain,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// The database to read: a profile, a postgres:// URL or a conninfo string
+    #[arg(long, value_name = "SRC")]
+    pub(crate) from: String,
+    /// The database to write
+    #[arg(long, value_name = "DB")]
+    pub(crate) to: String,
+    /// Show what would be done, and stop
+    #[arg(long)]
+    pub(crate) plan: bool,
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
+    #[command(flatten)]
+    pub(crate) options: SyncOptions,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct GuardArgs {
+    /// Confirm that a protected database is written to; the refusal prints the words to repeat
+    #[arg(long, value_name = "PROFILE/DATABASE", help_heading = GUARD)]
+    pub(crate) confirm: Option<String>,
+    /// Go on though this protected profile cannot be reached and was never identified
+    #[arg(long, value_name = "PROFILE", help_heading = GUARD)]
+    pub(crate) accept_unidentified: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The one database
+    #[arg(long, value_name = "A")]
+    pub(crate) from: String,
+    /// The other database
+    #[arg(long, value_name = "B")]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) options: VerifyOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The database that would be read
+    #[arg(long, value_name = "SRC")]
+    pub(crate) from: String,
+    /// The database that would be written
+    #[arg(long, value_name = "DB")]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
+    #[command(flatten)]
+    pub(crate) options: SyncOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The database to look at
+    #[arg(long, value_name = "SRC")]
+    pub(crate) from: String,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfilesAction {
+    /// List the profiles: name, class, whether it may be written to
+    List,
+    /// Connect to profiles and show who they are; protected ones are remembered
+    Test {
+        /// Which ones; all of them if none is named
+        #[arg(value_name = "PROFILE")]
+        names: Vec<String>,
+    },
+    /// Forget who a protected profile was seen to be
+    Forget {
+        /// Which one
+        #[arg(value_name = "PROFILE")]
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command whose page is wanted; the page of pgstream itself if none is named
+    pub(crate) command: Option<String>,
+    /// Write all pages into a folder
+    #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+    pub(crate) all: Option<PathBuf>,
+}
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

@@ -1,0 +1,160 @@
+//! `pgstream export`: a database into a file.
+
+use std::path::Path;
+
+use pgstream::archive::{Compression, CompressionMethod, Format};
+use pgstream::storage::Sink;
+
+use crate::Outcome;
+use crate::args::{ExportArgs, FormatWord};
+use crate::commands::{database, shell_word};
+use crate::engine::{self, Context, Databases};
+use crate::place::Place;
+use crate::report::Problem;
+use crate::usage::WrongUsage;
+
+/// How a script is loaded.
+const LOAD: &str = "psql -X -v ON_ERROR_STOP=1 -d DATABASE";
+
+pub(crate) async fn run(args: &ExportArgs, context: &Context, databases: &Databases) -> Outcome {
+    let from = database("--from", &args.from, "A file cannot be exported.")?;
+    let output = Output::choose(args, databases, context)?;
+    let source = databases.named(context, "--from", from)?;
+    let mut options = args.options.clone();
+    options.compress = Some(output.compression);
+    let finished = engine::export(context, &source, output.sink, &options).await?;
+    Ok(match output.next {
+        Some(next) => finished.next(next),
+        None => finished,
+    })
+}
+
+/// Where the script goes, and how.
+#[derive(Debug)]
+struct Output {
+    sink: Sink,
+    compression: Compression,
+    /// How it is loaded; `None` if it went into a pipe.
+    next: Option<String>,
+}
+
+impl Output {
+    fn choose(args: &ExportArgs, databases: &Databases, context: &Context) -> Result<Self, Problem> {
+        let given = args.options.compress;
+        match Place::parse(&args.to) {
+            Place::Standard => Ok(Self { sink: Sink::Stdout, compression: given.unwrap_or_default(), next: None }),
+            Place::File(path) => {
+                let compression = in_file(&path, args.format, given)?;
+                let next = Some(load(&path, compression.method));
+                Ok(Self { sink: Sink::Path(path), compression, next })
+            }
+            Place::Store => Err(unsupported("s3:// is not supported yet").into()),
+            Place::Database(word) => {
+                // A name that is no profile was meant as a file, or is a typo: then the profiles are listed.
+                databases.named(context, "--to", &word)?;
+                let hint = format!(
+                    "To write a database, use `pgstream sync --from {} --to {}`. A file has a known ending or ./ in front.",
+                    crate::place::redact(&shell_word(&args.from)),
+                    crate::place::redact(&shell_word(&word)),
+                );
+                Err(WrongUsage::new(format!("--to {word} is a database, and export writes files"), hint).into())
+            }
+        }
+    }
+}
+
+/// The format must be one that can be written, and the name must not say something else than the options.
+fn in_file(path: &Path, format: Option<FormatWord>, given: Option<Compression>) -> Result<Compression, WrongUsage> {
+    let name = path.to_string_lossy();
+    match format.map(|FormatWord::Plain| Format::Plain).or_else(|| Format::from_file_name(&name)) {
+        None | Some(Format::Plain) => {}
+        Some(Format::Directory) => {
+            return Err(unsupported(format!("{name} names a directory archive, which is not supported yet")));
+        }
+        Some(_) => return Err(unsupported(format!("{name} names a custom archive, which is not supported yet"))),
+    }
+    let named = Compression::from_file_name(&name);
+    match given {
+        Some(given) if named.method != CompressionMethod::None && given.method != named.method => {
+            let message = format!("{name} says {}, and --compress says {}", named.method.as_str(), given.method.as_str());
+            Err(WrongUsage::new(message, "Change the name, or leave --compress out."))
+        }
+        Some(given) => Ok(given),
+        None => Ok(named),
+    }
+}
+
+fn unsupported(message: impl AsRef<str>) -> WrongUsage {
+    WrongUsage::new(message, "Write a plain script: a name that ends in .sql, .sql.gz, .sql.zst or .sql.lz4, or -.")
+}
+
+fn load(path: &Path, method: CompressionMethod) -> String {
+    let file = shell_word(&path.to_string_lossy());
+    match method {
+        CompressionMethod::None => format!("{LOAD} -f {file}"),
+        method => format!("{} -dc {file} | {LOAD}", method.as_str()),
+    }
+}
+
+/// Understands `METHOD`, `METHOD:LEVEL`, and as pg_dump does `METHOD:level=LEVEL` and a bare level of gzip.
+pub(crate) fn compression(text: &str) -> Result<Compression, String> {
+    let word = match text.parse::<u32>() {
+        Ok(0) => "none".to_owned(),
+        Ok(level) => format!("gzip:{level}"),
+        Err(_) => text.replace(":level=", ":"),
+    };
+    let compression: Compression = word.parse().map_err(|e: pgstream::error::ArchiveError| e.to_string())?;
+    match compression.method.is_built() {
+        true => Ok(compression),
+        false => Err(format!("this build has no {}", compression.method.as_str())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_says_how_it_is_compressed_and_the_option_may_add_to_it() {
+        let zstd3: Compression = "zstd:3".parse().unwrap();
+        let cases = [
+            ("a.sql", None, Some("none")),
+            ("a.sql.gz", None, Some("gzip")),
+            ("a.sql.zst", Some(zstd3), Some("zstd:3")),
+            ("./a", Some(zstd3), Some("zstd:3")),
+            ("a.sql", Some(zstd3), Some("zstd:3")),
+            ("a.sql.gz", Some(zstd3), None),
+            ("a.dump", None, None),
+            ("a/", None, None),
+        ];
+        for (name, given, expected) in cases {
+            let chosen = in_file(Path::new(name), None, given).map(|c| c.to_string());
+            assert_eq!(chosen.as_deref().ok(), expected, "{name} {given:?}: {chosen:?}");
+        }
+        assert!(in_file(Path::new("a.dump"), Some(FormatWord::Plain), None).is_ok());
+    }
+
+    #[test]
+    fn compression_is_understood_as_pg_dump_does() {
+        let cases = [
+            ("0", Some("none")),
+            ("9", Some("gzip:9")),
+            ("gzip", Some("gzip")),
+            ("zstd:3", Some("zstd:3")),
+            ("zstd:level=3", Some("zstd:3")),
+            ("none", Some("none")),
+            ("bzip2", None),
+            ("gzip:10", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(compression(text).map(|c| c.to_string()).as_deref().ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_next_step_loads_the_file_as_it_is() {
+        let path = Path::new("my shop.sql");
+        assert_eq!(load(path, CompressionMethod::None), "psql -X -v ON_ERROR_STOP=1 -d DATABASE -f 'my shop.sql'");
+        assert_eq!(load(Path::new("a.zst"), CompressionMethod::Zstd), "zstd -dc a.zst | psql -X -v ON_ERROR_STOP=1 -d DATABASE");
+    }
+}

@@ -1,0 +1,163 @@
+//! One side of a comparison: a snapshot, and what is to be compared in it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::catalog::{Catalog, ObjectId, Part, Selection, SequenceData, Snapshot, TableData, class};
+use crate::connection::{ConnectionConfig, StatementResult};
+use crate::data::{SequenceValue, ValueReader};
+use crate::error::{CatalogError, Error};
+use crate::export::{end_report, identify};
+use crate::name::QualifiedName;
+use crate::progress::Run;
+use crate::report::EndReport;
+
+use super::VerifyOptions;
+
+const RELATIONS: &str = include_str!("relations.sql");
+
+/// A snapshot of one side, held.
+pub(super) struct Side {
+    pub(super) end: EndReport,
+    pub(super) snapshot: Snapshot,
+    pub(super) selection: Selection,
+    pub(super) catalog: Catalog,
+}
+
+/// A table with all of its partitions, or a materialized view.
+#[derive(Debug, Clone)]
+pub(super) struct Whole {
+    pub(super) is_view: bool,
+    pub(super) is_populated: bool,
+    /// Those that COPY reads, in order.
+    pub(super) columns: Vec<String>,
+    pub(super) generated: Vec<String>,
+    /// The tables that hold the rows.
+    pub(super) parts: Vec<TableData>,
+}
+
+impl Whole {
+    pub(super) fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.bytes).sum()
+    }
+}
+
+impl Side {
+    pub(super) async fn hold(config: &ConnectionConfig, options: &VerifyOptions, run: &Run) -> Result<Self, Error> {
+        let config = config.with_application_name(&format!("pgstream:{}", run.job()));
+        let identity = identify(&config).await?;
+        let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &options.snapshot(), run).await?;
+        Ok(Self { end: end_report(&config, &identity), snapshot, selection, catalog })
+    }
+
+    /// Everything that has rows, by name.
+    pub(super) async fn wholes(&self, values: &mut ValueReader<'_>, run: &Run) -> Result<BTreeMap<QualifiedName, Whole>, Error> {
+        let answer = values.ask("the list of tables", RELATIONS).await?;
+        let relations = answer.first().map(decode).transpose()?.unwrap_or_default();
+        let names: HashMap<u32, QualifiedName> = relations.iter().map(|r| (r.oid, r.name.clone())).collect();
+        let selected: HashMap<u32, char> = self.selection.relations.iter().map(|r| (r.oid, r.persistence)).collect();
+        let mut wholes: BTreeMap<QualifiedName, Whole> = BTreeMap::new();
+        let mut parts: Vec<(QualifiedName, TableData)> = Vec::new();
+        for relation in relations {
+            if !self.selection.wants_data(relation.oid) {
+                continue;
+            }
+            if self.catalog.database.is_in_recovery && selected.get(&relation.oid) == Some(&'u') {
+                run.warn(format!("{} is unlogged and cannot be read on a standby: it is not compared", relation.name));
+                continue;
+            }
+            let root = relation.root.filter(|root| selected.contains_key(root)).unwrap_or(relation.oid);
+            if relation.relkind != 'p' {
+                parts.push((names[&root].clone(), relation.to_table_data()));
+            }
+            if root == relation.oid {
+                wholes.insert(relation.name.clone(), relation.into_whole());
+            }
+        }
+        for (root, part) in parts {
+            if let Some(whole) = wholes.get_mut(&root) {
+                whole.parts.push(part);
+            }
+        }
+        Ok(wholes)
+    }
+
+    /// Where every sequence stands, by name.
+    pub(super) async fn sequences(&self, values: &mut ValueReader<'_>) -> Result<BTreeMap<QualifiedName, SequenceValue>, Error> {
+        let chosen = self.selection.relations.iter().filter(|r| r.relkind == 'S' && self.selection.wants_data(r.oid));
+        let is_readable = |persistence| !(self.catalog.database.is_in_recovery && persistence == 'u');
+        let sequences: Vec<SequenceData> = chosen
+            .filter(|r| is_readable(r.persistence))
+            .map(|r| SequenceData { relation: r.oid, name: r.name.clone() })
+            .collect();
+        let read = values.sequences(&sequences).await?;
+        Ok(read.into_iter().map(|value| (value.name.clone(), value)).collect())
+    }
+
+    /// The oids of all large objects that are chosen, in order.
+    pub(super) fn large_objects(&self) -> Vec<u32> {
+        let headers = self.catalog.objects.iter().map(|object| object.header());
+        let is_bytes = |id: ObjectId| id.class == class::PG_LARGEOBJECT && id.part == Part::Data;
+        let chosen = headers.filter(|h| is_bytes(h.id) && self.selection.wants(h, &self.catalog.members));
+        let mut oids: Vec<u32> = chosen.map(|header| header.id.oid).collect();
+        oids.sort_unstable();
+        oids
+    }
+}
+
+/// A row of `relations.sql`.
+struct Relation {
+    oid: u32,
+    relkind: char,
+    name: QualifiedName,
+    root: Option<u32>,
+    is_populated: bool,
+    bytes: u64,
+    columns: Vec<String>,
+    generated: Vec<String>,
+}
+
+impl Relation {
+    fn to_table_data(&self) -> TableData {
+        TableData {
+            relation: self.oid,
+            name: self.name.clone(),
+            columns: self.columns.clone(),
+            pages: self.bytes / 8192,
+            bytes: self.bytes,
+            relkind: self.relkind,
+            is_binary_safe: false,
+            is_unlogged: false,
+            load_through: None,
+        }
+    }
+
+    fn into_whole(self) -> Whole {
+        let (columns, generated) = (self.columns, self.generated);
+        Whole { is_view: self.relkind == 'm', is_populated: self.is_populated, columns, generated, parts: Vec::new() }
+    }
+}
+
+fn decode(result: &StatementResult) -> Result<Vec<Relation>, CatalogError> {
+    (0..result.rows.len())
+        .map(|row| {
+            let problem = |column: &'static str| CatalogError::Decode {
+                query: "relations.sql",
+                column,
+                problem: "it is not what was asked for".into(),
+            };
+            let text = |at: usize, column: &'static str| result.text(row, at).ok_or_else(|| problem(column));
+            let number = |at: usize, column: &'static str| text(at, column)?.parse::<u64>().map_err(|_| problem(column));
+            let names = |at: usize, column: &'static str| serde_json::from_str(text(at, column)?).map_err(|_| problem(column));
+            Ok(Relation {
+                oid: u32::try_from(number(0, "oid")?).map_err(|_| problem("oid"))?,
+                relkind: text(1, "relkind")?.chars().next().unwrap_or_default(),
+                name: QualifiedName::new(text(2, "schema")?, text(3, "name")?),
+                root: result.text(row, 4).and_then(|oid| oid.parse().ok()),
+                is_populated: text(5, "is_populated")? == "t",
+                bytes: number(6, "bytes")?,
+                columns: names(7, "columns")?,
+                generated: names(8, "generated")?,
+            })
+        })
+        .collect()
+}
