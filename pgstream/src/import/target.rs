@@ -1,5 +1,6 @@
 //! Sessions that write.
 
+use crate::catalog::TableData;
 use crate::connection::{CopySession, ServerVersion};
 
 use crate::data::CopyFormat;
@@ -30,6 +31,13 @@ pub(crate) struct Target {
     silences_triggers: AtomicBool,
 }
 
+/// Whether a table's rows travel in binary: where every type allows it and the target is not older than the source, whose newer
+/// special values it could not read.
+pub(crate) fn is_binary(source: &TableData, destination: &Destination, source_major: u32) -> bool {
+    let version = ServerVersion::parse(&destination.identity().server_version);
+    source.is_binary_safe && version.is_some_and(|v| v.major() >= source_major)
+}
+
 /// A session that writes to the target.
 pub(crate) type TargetSession = CopySession;
 
@@ -44,12 +52,9 @@ impl Target {
         &self.destination
     }
 
-    /// How the rows of a group travel: in binary where every type allows it and the target is not older than the source, whose
-    /// newer special values it could not read.
+    /// How the rows of a group travel.
     pub(crate) fn format_for(&self, group: &LoadGroup, source_major: u32) -> CopyFormat {
-        let is_safe = group.members.iter().all(|(source, _)| source.is_binary_safe);
-        let version = ServerVersion::parse(&self.destination.identity().server_version);
-        match is_safe && version.is_some_and(|v| v.major() >= source_major) {
+        match group.members.iter().all(|(source, _)| is_binary(source, &self.destination, source_major)) {
             true => CopyFormat::Binary,
             false => CopyFormat::Text,
         }
