@@ -131,7 +131,7 @@ impl Compression {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        // A number alone is a level of gzip, and none if it is 0: Source: PostgreSQL manual, `pg_dump --compress`.
+        // A number alone is a level of gzip, and 0 is none. Source: PostgreSQL manual, `pg_dump --compress`.
         let (word, level) = match text.split_once(':') {
             Some((word, level)) => (word, Some(level.strip_prefix("level=").unwrap_or(level))),
             None if text == "0" => ("none", None),
@@ -266,6 +266,10 @@ mod tests {
             ("zstd:1", Ok("zstd")),
             ("zstd:-3", Ok("zstd:-3")),
             ("gzip:9", Ok("gzip:9")),
+            ("9", Ok("gzip:9")),
+            ("0", Ok("none")),
+            ("10", Err("the levels of gzip are 1 to 9")),
+            ("zstd:level=3", Ok("zstd:3")),
             ("lz4", Ok("lz4")),
             ("lz4:3", Err("lz4 has no levels")),
             ("gzip:0", Err("the levels of gzip are 1 to 9")),
