@@ -1,7 +1,7 @@
 //! What a database contains: every kind of object, read with a fixed number of queries and rendered as SQL.
 //!
-//! A *kind* ([`kind::ObjectKind`]) has its catalog queries in `.sql` files beside it and turns their rows into *objects*
-//! ([`Object`]), which render themselves. All kinds stand in one list, [`kinds::KINDS`]. The only I/O is in [`read`] and,
+//! A *kind* (`kind::ObjectKind`) has its catalog queries in `.sql` files beside it and turns their rows into *objects*
+//! ([`Object`]), which render themselves. All kinds stand in one list, `kinds::KINDS`. The only I/O is in [`read`] and,
 //! to find out what a [`Filter`] means in a database, in [`select`].
 //!
 //! This module does not order objects (see [`crate::ordering`]) and does not write them anywhere.
