@@ -59,7 +59,7 @@ const OPTIONS_NOT_YET: [(&str, &str); 46] = [
     ("--exclude-table-data-and-children", "name partitions and children with patterns"),
     ("--statistics", "statistics are made new by ANALYZE"),
     ("--lock-wait-timeout", "pgstream's word for it is --lock-timeout SECONDS"),
-    ("--restrict-key", "the key is drawn at random"),
+    ("--restrict-key", "it belongs to scripts, which `export` writes"),
     ("--verbose", "progress is always shown; --json tells everything"),
 ];
 
