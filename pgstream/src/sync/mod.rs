@@ -89,7 +89,7 @@ async fn sync_with_attempts(
         {
             return Err(failure);
         }
-        run.warn(format!("attempt {attempt} broke off and everything is begun anew: {}", failure.error));
+        run.warn(format!("attempt {attempt} broke off and everything is begun anew: {}", with_causes(&failure.error)));
         run.begin_anew();
         tokio::select! {
             biased;
@@ -98,6 +98,17 @@ async fn sync_with_attempts(
         }
     }
     unreachable!("the loop above returns")
+}
+
+/// An error and what made it fail, on one line.
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
 }
 
 /// One attempt at the whole.
