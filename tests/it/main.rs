@@ -9,4 +9,6 @@ mod harness_selftest;
 mod layers;
 mod preflight;
 mod server;
+mod sync;
+mod syncing;
 mod verify;

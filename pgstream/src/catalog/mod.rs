@@ -25,6 +25,8 @@ pub(crate) mod version_tags;
 pub use filter::Filter;
 pub use kinds::kind_names;
 pub use object::{Address, DataSource, Object, ObjectHeader, ObjectId, Part, Privileges, SequenceData, TableData, class};
+#[doc(hidden)]
+pub use read::queries_for;
 pub use read::{Catalog, Database, SecurityLabel, UnsupportedObjects, read};
 pub use repair::Repairs;
 pub use role::Role;

@@ -14,6 +14,7 @@ use crate::error::CatalogError;
 use super::kind::{CatalogQuery, Found, Rows, catalog_query};
 use super::kinds::KINDS;
 use super::object::{Object, ObjectId, class};
+use super::select::SELECTING;
 use super::version_tags;
 
 const DEPEND: CatalogQuery = catalog_query!("depend.sql");
@@ -24,6 +25,17 @@ const UNSUPPORTED: CatalogQuery = catalog_query!("unsupported.sql");
 
 /// The queries that belong to no kind.
 pub(crate) const GENERAL: [CatalogQuery; 5] = [DEPEND, COMMENT, DATABASE, SECURITY_LABEL, UNSUPPORTED];
+
+/// Every query of the catalog by its file's name, as a server of this major version gets it: for tests.
+#[doc(hidden)]
+pub fn queries_for(major: u32) -> Vec<(&'static str, String)> {
+    let kinds = KINDS.iter().flat_map(|kind| kind.queries());
+    let all = GENERAL.iter().chain(&SELECTING).chain(kinds);
+    let mut queries: Vec<_> = all.map(|query| (query.name, version_tags::for_version(query.sql, major))).collect();
+    queries.push(("blockers.sql", include_str!("blockers.sql").to_owned()));
+    queries.push(("rewritten.sql", include_str!("rewritten.sql").to_owned()));
+    queries
+}
 
 /// What a database contains, as seen in one snapshot.
 #[derive(Debug)]

@@ -20,6 +20,9 @@ const MATCHED_SCHEMAS: CatalogQuery = catalog_query!("filter_schema.sql");
 const MATCHED_EXTENSIONS: CatalogQuery = catalog_query!("filter_extension.sql");
 const SCOPE: CatalogQuery = catalog_query!("filter_scope.sql");
 
+/// The queries that find out what is wanted.
+pub(super) const SELECTING: [CatalogQuery; 5] = [RELATIONS, MATCHED_RELATIONS, MATCHED_SCHEMAS, MATCHED_EXTENSIONS, SCOPE];
+
 /// What unqualified names mean in a session: read it before the session's `search_path` is emptied.
 ///
 /// Catalog queries run with an empty `search_path`, under which no user's table is visible. So the path that the role and

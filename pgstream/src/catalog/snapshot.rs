@@ -184,6 +184,15 @@ impl Drop for Snapshot {
 /// A relation was made, dropped or rewritten between being listed and being locked.
 struct Changed(String);
 
+/// What the keepers hold.
+struct Held {
+    first: CopySession,
+    second: CopySession,
+    name: String,
+    pins: String,
+    lock_tables: Vec<QualifiedName>,
+}
+
 /// One attempt at listing, locking and taking the snapshot.
 struct Attempt<'a> {
     config: &'a ConnectionConfig,
@@ -202,17 +211,35 @@ impl Attempt<'_> {
         let lock_tables: Vec<QualifiedName> =
             self.listed.relations.iter().filter(|r| matches!(r.relkind, 'r' | 'p')).map(|r| r.name.clone()).collect();
 
-        let (first, second) = futures_util::try_join!(
-            self.lock(self.begin(true), &pins, &lock_tables),
-            self.lock(self.begin(false), &pins, &lock_tables)
-        )?;
-        let (Ok(mut first), Ok(mut second)) = (first, second) else {
-            return Ok(Err(Changed("a table that is gone".into())));
+        let mut first = match self.lock(self.begin(true), &pins, &lock_tables).await? {
+            Ok(session) => session,
+            Err(changed) => return Ok(Err(changed)),
         };
-        let name = export_snapshot(&mut first).await?;
-        let import = set_snapshot(&name);
-        second.execute(&import).await?;
-        self.main.batch(&format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {import}; {pins}")).await?;
+        let name = self.unless_cancelled(&mut first, async |session| export_snapshot(session).await).await?;
+        match self.join(&name, &pins, &lock_tables).await {
+            Ok(second) => self.look_again(filter, Held { first, second, name, pins, lock_tables }).await,
+            // Somebody is queued for a stronger lock behind the first session, and would be waited for without end.
+            Err(e) if matches!(e.sqlstate(), Some("55P03" | "42P01" | "3F000")) => {
+                first.close().await;
+                Ok(Err(Changed("a table that another session is waiting to change".into())))
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// The second keeper, and the session that reads the catalog: deparsing takes locks as well.
+    async fn join(&self, name: &str, pins: &str, tables: &[QualifiedName]) -> Result<CopySession, ConnectionError> {
+        let begin = self.begin(false);
+        let lock = lock_statement(tables, " NOWAIT");
+        let sql = format!("{begin}; {}; {pins} {lock}", set_snapshot(name));
+        let mut second = CopySession::open(self.config).await?;
+        second.execute(&sql).await?;
+        self.main.batch(&sql).await?;
+        Ok(second)
+    }
+
+    async fn look_again(&self, filter: &Filter, held: Held) -> Result<Result<(Holder, Selection), Changed>, CatalogError> {
+        let Held { first, second, name, pins, lock_tables } = held;
 
         let selection = select(self.main, filter, self.scope).await?;
         if let Some(changed) = self.find_changed(&selection).await? {
@@ -221,6 +248,25 @@ impl Attempt<'_> {
         let keepers = [Mutex::new(Some(first)), Mutex::new(Some(second))];
         let holder = Holder { config: self.config.clone(), pins, lock_tables, name: Mutex::new(name), keepers };
         Ok(Ok((holder, selection)))
+    }
+
+    /// What `work` gives; a cancel of the run ends the statement that it waits for.
+    async fn unless_cancelled<T>(
+        &self,
+        session: &mut CopySession,
+        work: impl AsyncFnOnce(&mut CopySession) -> Result<T, ConnectionError>,
+    ) -> Result<T, ConnectionError> {
+        let canceller = session.canceller();
+        let work = work(session);
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            () = self.run.cancellation().cancelled() => {
+                let _ = canceller.cancel().await;
+                work.await
+            }
+            done = &mut work => done,
+        }
     }
 
     fn begin(&self, is_exporter: bool) -> &'static str {
@@ -245,7 +291,7 @@ impl Attempt<'_> {
         let canceller = session.canceller();
         let mut blockers = String::from("no session was seen to hold a conflicting lock");
         let locked = {
-            let lock = session.execute(&sql);
+            let lock = self.unless_cancelled(&mut session, async |session| session.execute(&sql).await);
             tokio::pin!(lock);
             loop {
                 tokio::select! {

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::catalog::{Reader, Snapshot, TableData};
 use crate::connection::{CopyOut, CopySession, Frames, Piece};
 use crate::ddl::Ddl;
-use crate::error::{ConnectionError, DataError, Retry};
+use crate::error::{CatalogError, ConnectionError, DataError, Retry};
 use crate::progress::Run;
 
 use super::sink::{RowSink, SinkError};
@@ -131,16 +131,23 @@ impl<'s> TableReader<'s> {
     /// Ends what the session is doing, and the session.
     pub(crate) async fn stop(&mut self) {
         self.sent.clear();
-        if let Some(Reader::Own(mut session)) = self.reader.take() {
-            let canceller = session.canceller();
-            while session.is_busy() {
-                if canceller.cancel().await.is_err() {
-                    break;
+        match self.reader.take() {
+            Some(Reader::Own(mut session)) => {
+                let canceller = session.canceller();
+                while session.is_busy() {
+                    if canceller.cancel().await.is_err() {
+                        break;
+                    }
+                    // The answer to the cancel is the error that we asked for.
+                    let _ = tokio::time::timeout(CANCEL_AGAIN, session.drain()).await;
                 }
-                // The answer to the cancel is the error that we asked for.
-                let _ = tokio::time::timeout(CANCEL_AGAIN, session.drain()).await;
+                session.close().await;
             }
-            session.close().await;
+            // An error would end the keeper's transaction, and locks and snapshot with it: its rows are read to their end.
+            Some(mut keeper) if !self.run.is_cancelled() => {
+                let _ = keeper.session().drain().await;
+            }
+            _ => {}
         }
     }
 
@@ -170,7 +177,11 @@ impl<'s> TableReader<'s> {
                 () = self.run.cancellation().cancelled() => return Err(Failure::Final(DataError::Cancelled)),
                 opened = self.snapshot.reader() => opened,
             };
-            self.reader = Some(opened.map_err(|e| Failure::Final(snapshot_error(table, e)))?);
+            self.reader = Some(opened.map_err(|e| match e {
+                // What breaks while a connection is made passes like what breaks later.
+                CatalogError::Connection(e) if e.retry() == Retry::Now => Failure::Source(e),
+                e => Failure::Final(snapshot_error(table, e)),
+            })?);
         }
         let reader = self.reader.as_mut().expect("opened above");
         let holds_lock = matches!(reader, Reader::Keeper(_));
@@ -200,7 +211,7 @@ impl<'s> TableReader<'s> {
     }
 }
 
-fn snapshot_error(table: &TableData, source: crate::error::CatalogError) -> DataError {
+fn snapshot_error(table: &TableData, source: CatalogError) -> DataError {
     DataError::Snapshot { relation: table.name.clone(), source }
 }
 

@@ -15,7 +15,7 @@
 //! [`export`] holds a snapshot of the database and writes what it contains, entry by entry, into one archive; [`inspect`] says
 //! what there is without reading rows. This module does not write to any database.
 
-mod choose;
+pub(crate) mod choose;
 mod fingerprint;
 mod inspect;
 mod options;

@@ -10,9 +10,9 @@ use tokio::sync::Notify;
 use crate::archive::{Toc, TocEntry};
 use crate::catalog::Snapshot;
 use crate::connection::CopySession;
-use crate::data::read_sequence_values;
+use crate::data::{SequenceValue, read_sequence_values};
 use crate::ddl::Ddl;
-use crate::error::{ConnectionError, DataError, ImportError};
+use crate::error::{CatalogError, ConnectionError, DataError, ImportError, Retry};
 use crate::progress::{Phase, Run};
 use crate::report::{Proven, TableReport, Verify};
 
@@ -28,6 +28,12 @@ const PIPELINE: usize = 64;
 
 /// How often a statement is repeated when the connection breaks under it.
 const MAX_ATTEMPTS: u32 = 5;
+
+/// The pause between two such attempts; it grows with their number.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long we ask whether the last transaction was committed.
+const ASK_WITHIN: Duration = Duration::from_secs(30);
 
 /// How an archive is applied.
 #[derive(Debug, Clone, Copy)]
@@ -309,7 +315,7 @@ impl Apply<'_> {
                 return Err(error);
             }
             self.run.log(format!("making {} again: {error}", entry_name(entry)));
-            tokio::time::sleep(Duration::from_millis(100) * attempt).await;
+            tokio::time::sleep(PAUSE * attempt).await;
         }
         unreachable!("the loop above returns")
     }
@@ -326,15 +332,9 @@ impl Apply<'_> {
         if plan.sequences.is_empty() {
             return Ok(());
         }
-        let snapshot_error = |source| {
+        let values = self.read_sequences(plan).await.map_err(|source| {
             let relation = plan.sequences[0].name.clone();
-            ImportError::Data(DataError::Snapshot { relation, source })
-        };
-        let mut reader = self.snapshot.reader().await.map_err(snapshot_error)?;
-        let values = read_sequence_values(reader.session(), &plan.sequences).await;
-        let values = values.map_err(|source| {
-            let relation = plan.sequences[0].name.clone();
-            DataError::CopyOut { relation, bytes: 0, source }
+            DataError::Snapshot { relation, source }
         })?;
         for some in values.chunks(PIPELINE) {
             for value in some {
@@ -354,6 +354,24 @@ impl Apply<'_> {
                 found: format!("{} ({})", found.last_value, found.is_called),
             }),
         }
+    }
+
+    /// Reads the sequences in the snapshot, again if the connection breaks.
+    async fn read_sequences(&self, plan: &LoadPlan) -> Result<Vec<SequenceValue>, CatalogError> {
+        for attempt in 1.. {
+            let read = async {
+                let mut reader = self.snapshot.reader().await?;
+                Ok::<_, CatalogError>(read_sequence_values(reader.session(), &plan.sequences).await?)
+            };
+            match read.await {
+                Err(CatalogError::Connection(e)) if attempt < MAX_ATTEMPTS && e.retry() == Retry::Now => {
+                    self.run.log(format!("reading the sequences again: {e}"));
+                    tokio::time::sleep(PAUSE * attempt).await;
+                }
+                done => return done,
+            }
+        }
+        unreachable!("the loop above returns")
     }
 
     /// Compares all tables, and gathers their statistics, on several connections.
@@ -421,7 +439,20 @@ impl Apply<'_> {
         }
         let take = || roots.lock().expect("no holder panics").pop();
         while let Some(root) = take() {
-            analyze(loader.session().await?, &root).await?;
+            let mut attempt = 1;
+            loop {
+                let analyzed = async { analyze(loader.session().await?, &root).await.map_err(ImportError::from) };
+                let analyzed = tokio::select! {
+                    biased;
+                    () = run.cancellation().cancelled() => return Err(DataError::Cancelled.into()),
+                    analyzed = analyzed => analyzed,
+                };
+                match analyzed {
+                    Ok(()) => break,
+                    Err(e) if attempt < MAX_ATTEMPTS && is_worth_repeating(&e) => attempt += 1,
+                    Err(e) => return Err(e),
+                }
+            }
         }
         Ok(())
     }
@@ -455,7 +486,29 @@ impl Apply<'_> {
             return Err(DataError::Cancelled.into());
         }
         let done = control.execute(sql.as_str()).await;
-        done.map_err(|source| ImportError::Apply { what: "the last transaction".into(), source })
+        match done {
+            // Whether it was committed is not known: the marker tells.
+            Err(e) if e.retry() == Retry::Now && self.is_ended(control.backend_pid()).await => Ok(()),
+            done => done.map_err(|source| ImportError::Apply { what: "the last transaction".into(), source }),
+        }
+    }
+
+    /// Whether the session `former`, of which we lost sight, has committed the end of the marker.
+    async fn is_ended(&self, former: i32) -> bool {
+        let ask = async {
+            let mut session = self.target.session().await?;
+            while let Err(busy) = self.target.lock(&mut session).await {
+                if busy.retry() != Retry::Now || !matches!(busy, ImportError::Busy { .. }) {
+                    return Err(busy);
+                }
+                self.target.end_former(&mut session, former).await?;
+                tokio::time::sleep(PAUSE).await;
+            }
+            let is_marked = Ledger::exists(&mut session).await?;
+            session.close().await;
+            Ok::<bool, ImportError>(!is_marked)
+        };
+        matches!(tokio::time::timeout(ASK_WITHIN, ask).await, Ok(Ok(true)))
     }
 }
 

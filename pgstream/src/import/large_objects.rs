@@ -3,27 +3,39 @@
 use crate::catalog::Snapshot;
 use crate::connection::CopySession;
 use crate::ddl::Ddl;
-use crate::error::{ConnectionError, DataError, ImportError};
+use crate::error::{ConnectionError, DataError, ImportError, Retry};
 use crate::name::QualifiedName;
 use crate::progress::Run;
 
 /// Bytes per piece. It travels as hexadecimal text, so a piece takes twice that in memory, at each end.
 const PIECE: usize = 256 * 1024;
 
+/// How often a piece is read again when the connection breaks under it.
+const MAX_BREAKS: u32 = 5;
+
 /// Copies the bytes of `oids` from the snapshot to `target`, where the objects exist and are empty. Writing a piece twice does no
 /// harm: it has its place.
 pub(crate) async fn copy(snapshot: &Snapshot, target: &mut CopySession, oids: &[u32], run: &Run) -> Result<(), ImportError> {
     let relation = || QualifiedName::new("pg_catalog", "pg_largeobject");
-    let mut reader = snapshot.reader().await.map_err(|source| DataError::Snapshot { relation: relation(), source })?;
-    let mut total = 0;
+    let snapshot_error = |source| DataError::Snapshot { relation: relation(), source };
+    let mut reader = snapshot.reader().await.map_err(snapshot_error)?;
+    let (mut total, mut broken) = (0, 0);
     for oid in oids {
         let mut offset = 0;
         loop {
             if run.is_cancelled() {
                 return Err(DataError::Cancelled.into());
             }
-            let piece = read_piece(reader.session(), *oid, offset).await;
-            let piece = piece.map_err(|source| DataError::CopyOut { relation: relation(), bytes: total, source })?;
+            let piece = match read_piece(reader.session(), *oid, offset).await {
+                Err(e) if e.retry() == Retry::Now && broken < MAX_BREAKS => {
+                    broken += 1;
+                    run.log(format!("reading the large object {oid} on from byte {offset}: {e}"));
+                    reader = snapshot.reader().await.map_err(snapshot_error)?;
+                    continue;
+                }
+                piece => piece.map_err(|source| DataError::CopyOut { relation: relation(), bytes: total, source })?,
+            };
+            broken = 0;
             let bytes = piece.len().saturating_sub(2) / 2;
             if bytes > 0 {
                 let written = write_piece(target, *oid, offset, &piece).await;

@@ -18,4 +18,4 @@ mod target;
 pub(crate) use apply::{Applied, Apply, ApplyOptions};
 pub use emptiness::{Contents, ObjectCount, contents};
 pub(crate) use ledger::Ledger;
-pub(crate) use target::Target;
+pub(crate) use target::{Target, is_binary};

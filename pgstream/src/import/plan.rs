@@ -259,6 +259,7 @@ fn is_of_public(entry: &TocEntry) -> bool {
 /// A foreign key whose rows can be checked after it was added, without a lock that stops everybody.
 pub(crate) fn is_validated_later(entry: &TocEntry) -> bool {
     entry.desc == "FK CONSTRAINT"
+        && entry.drop.contains(" DROP CONSTRAINT ")
         && entry.create.starts_with("ALTER TABLE ONLY ")
         && !entry.create.contains(" NOT VALID;")
         && !entry.create.contains(" NOT ENFORCED")

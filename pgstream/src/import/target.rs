@@ -1,7 +1,10 @@
 //! Sessions that write.
 
+use crate::catalog::TableData;
 use crate::connection::{CopySession, ServerVersion};
+
 use crate::data::CopyFormat;
+use crate::ddl::Ddl;
 use crate::error::{ConnectionError, ImportError};
 use crate::guard::Destination;
 
@@ -28,6 +31,13 @@ pub(crate) struct Target {
     silences_triggers: AtomicBool,
 }
 
+/// Whether a table's rows travel in binary: where every type allows it and the target is not older than the source, whose newer
+/// special values it could not read.
+pub(crate) fn is_binary(source: &TableData, destination: &Destination, source_major: u32) -> bool {
+    let version = ServerVersion::parse(&destination.identity().server_version);
+    source.is_binary_safe && version.is_some_and(|v| v.major() >= source_major)
+}
+
 /// A session that writes to the target.
 pub(crate) type TargetSession = CopySession;
 
@@ -42,12 +52,9 @@ impl Target {
         &self.destination
     }
 
-    /// How the rows of a group travel: in binary where every type allows it and the target is not older than the source, whose
-    /// newer special values it could not read.
+    /// How the rows of a group travel.
     pub(crate) fn format_for(&self, group: &LoadGroup, source_major: u32) -> CopyFormat {
-        let is_safe = group.members.iter().all(|(source, _)| source.is_binary_safe);
-        let version = ServerVersion::parse(&self.destination.identity().server_version);
-        match is_safe && version.is_some_and(|v| v.major() >= source_major) {
+        match group.members.iter().all(|(source, _)| is_binary(source, &self.destination, source_major)) {
             true => CopyFormat::Binary,
             false => CopyFormat::Text,
         }
@@ -107,5 +114,18 @@ impl Target {
         let holder = session.simple(include_str!("lock_holder.sql")).await?;
         let by = holder.first().and_then(|a| a.text(0, 0)).map(|what| format!(": {what}")).unwrap_or_default();
         Err(ImportError::Busy { target: self.destination.config().to_string(), by })
+    }
+
+    /// Ends a session of this run that lost its connection, if it still holds the writer's lock.
+    ///
+    /// # Errors
+    /// Whatever the statement may give; a session that is not there is none.
+    pub(crate) async fn end_former(&self, session: &mut CopySession, pid: i32) -> Result<(), ConnectionError> {
+        let key = self.destination.lock_key();
+        let mut sql = Ddl::new();
+        sql.deparsed(include_str!("end_former.sql").trim_end());
+        sql.sql(" and l.pid = ").number(pid).sql(" and l.classid = ").number(key >> 32);
+        sql.sql(" and l.objid = ").number(key & 0xffff_ffff);
+        session.execute(sql.as_str()).await
     }
 }

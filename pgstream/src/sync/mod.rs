@@ -2,27 +2,37 @@
 
 mod options;
 mod report;
+mod survey;
 pub mod verify;
 
 pub use options::{Mode, Parts, SyncOptions};
 pub use report::SyncReport;
+pub use survey::{CheckReport, PlannedEntry, PlannedTable, SyncPlan, check, plan};
 pub use verify::{VerifyOptions, VerifyReport, verify};
 
 use std::time::{Duration, Instant};
 
-use crate::archive::{Toc, TocEntry};
-use crate::catalog::{Catalog, Snapshot};
 use crate::connection::{Connection, ConnectionConfig, CopySession};
 use crate::error::{CatalogError, ConnectionError, Error, ImportError, Retry};
-use crate::export::plan::table_of_contents;
+use crate::export::end_report;
 use crate::guard::Destination;
 use crate::import::{Applied, Apply, ApplyOptions, Ledger, Target, contents};
-use crate::ordering;
 use crate::progress::{EventType, Phase, Run};
-use crate::report::{EndReport, Failure, Proven, TargetState};
+use crate::report::{EndReport, Failure, TargetState};
+
+use survey::Survey;
 
 /// How often the whole is begun anew after something that passes by itself: a server's restart, for example.
 const MAX_ATTEMPTS: u32 = 3;
+
+/// The same for a run that had begun to write: what it had is worth more patience.
+const MAX_ATTEMPTS_UNDER_WAY: u32 = 5;
+
+/// How long a cancelled run waits for the source's answers before it closes the connections.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long taking back is tried, while the target's server restarts or still ends a session of ours.
+const CLEAN_UP_WITHIN: Duration = Duration::from_secs(30);
 
 /// The first pause between two attempts at the whole; it doubles.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -72,7 +82,8 @@ async fn sync_with_attempts(
             Ok((applied, ends)) => return Ok(SyncReport::new(applied, ends, started.elapsed(), run)),
             Err(failure) => failure,
         };
-        let is_final = attempt >= MAX_ATTEMPTS || failure.error.retry() != Retry::Now || run.is_cancelled();
+        let most = if failure.phase == Phase::Preflight { MAX_ATTEMPTS } else { MAX_ATTEMPTS_UNDER_WAY };
+        let is_final = attempt >= most || failure.error.retry() != Retry::Now || run.is_cancelled();
         if is_final || failure.target == TargetState::Changed || matches!(failure.error, Error::Import(ImportError::Busy { .. }))
         {
             return Err(failure);
@@ -102,99 +113,74 @@ impl Attempt<'_> {
     async fn make(&self) -> Result<(Applied, Ends), Failure> {
         self.run.enter(Phase::Preflight);
         let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
-        let config = self.source.with_application_name(&format!("pgstream:{}", self.run.job()));
-        let how = self.options.snapshot();
-        let taken = tokio::select! {
-            biased;
-            () = self.run.cancellation().cancelled() => return Err(untouched(Error::Cancelled)),
-            taken = Snapshot::take(&config, &self.options.filter, &how, self.run) => taken,
-        };
-        let (snapshot, selection, catalog) = taken.map_err(|e| untouched(e.into()))?;
-        let result = self.copy(&snapshot, &selection, &catalog).await;
-        snapshot.release().await;
+        let surveyed = self.or_cancelled(Survey::take(self.source, self.options, self.run)).await;
+        let survey = surveyed.map_err(untouched)?.map_err(|e| untouched(self.cause(e)))?;
+        let result = self.copy(&survey).await;
+        survey.release().await;
         result
     }
 
-    async fn copy(
-        &self,
-        snapshot: &Snapshot,
-        selection: &crate::catalog::Selection,
-        catalog: &Catalog,
-    ) -> Result<(Applied, Ends), Failure> {
-        let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
-        let toc = self.plan(selection, catalog).map_err(untouched)?;
-        let mut control = self.target.session().await.map_err(|e| untouched(e.into()))?;
-        self.target.lock(&mut control).await.map_err(|e| untouched(e.into()))?;
-        self.prepare(&mut control).await.map_err(|e| untouched(e.into()))?;
+    /// What `work` gives. When the run is cancelled it is given a moment to end what the servers are at.
+    async fn or_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done),
+            () = self.run.cancellation().cancelled() => {}
+        }
+        tokio::time::timeout(PATIENCE, work).await.map_err(|_| Error::Cancelled)
+    }
 
-        let source_major = catalog.database.major;
+    /// A cancelled run fails because it was cancelled, whatever came of that.
+    fn cause(&self, error: Error) -> Error {
+        if self.run.is_cancelled() { Error::Cancelled } else { error }
+    }
+
+    async fn copy(&self, survey: &Survey) -> Result<(Applied, Ends), Failure> {
+        let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
+        let checked = self.or_cancelled(survey.check(self.target.destination(), self.options)).await;
+        let checked = checked.map_err(untouched)?.and_then(|report| Ok(report.into_result()?));
+        checked.map_err(|e| untouched(self.cause(e)))?.tell(self.run);
+        let mut control = self.open_control().await.map_err(|e| untouched(self.cause(e)))?;
+
+        let source_major = survey.catalog.database.major;
         let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify, source_major };
-        let apply = Apply { toc: &toc, snapshot, target: self.target, options, run: self.run };
+        let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, options, run: self.run };
         match apply.all(&mut control).await {
             Ok(applied) => {
                 control.close().await;
-                Ok((applied, self.ends(catalog)))
+                Ok((applied, self.ends(survey)))
             }
             Err(error) => Err(self.take_back(control, error).await),
         }
     }
 
-    /// What is to be made, in order.
-    fn plan(&self, selection: &crate::catalog::Selection, catalog: &Catalog) -> Result<Toc, Error> {
-        self.refuse_unsupported(catalog)?;
-        let ordered = ordering::order(catalog);
-        for unresolved in &ordered.unresolved {
-            self.run.warn(unresolved.to_string());
-        }
-        let headers: std::collections::HashMap<_, _> = catalog.objects.iter().map(|o| (o.header().id, o.header())).collect();
-        let wanted: Vec<_> = ordered
-            .order
-            .into_iter()
-            .filter(|id| headers.get(id).is_some_and(|header| selection.wants(header, &catalog.members)))
-            .collect();
-        let mut toc = table_of_contents(catalog, &wanted, &ordered.repairs);
-        toc.entries.retain_mut(|entry| self.keep(entry, selection));
-        Ok(toc)
-    }
-
-    /// Whether an entry is wanted; takes off what is not wanted of it.
-    fn keep(&self, entry: &mut TocEntry, selection: &crate::catalog::Selection) -> bool {
-        if self.options.no_owner {
-            entry.set_owner.clear();
-        }
-        if self.options.no_tablespaces {
-            entry.tablespace = None;
-        }
-        let is_data = entry.data.is_some();
-        if is_data && self.options.schema_only {
-            return false;
-        }
-        if let Some(crate::archive::EntryData::Table { source, .. }) = &entry.data {
-            return selection.wants_data(source.relation);
-        }
-        match entry.desc {
-            "ACL" | "DEFAULT ACL" => !self.options.no_privileges,
-            "COMMENT" => !self.options.no_comments,
-            "MATERIALIZED VIEW DATA" => !self.options.schema_only,
-            "BLOB" => !self.options.schema_only,
-            _ => true,
-        }
-    }
-
-    fn refuse_unsupported(&self, catalog: &Catalog) -> Result<(), CatalogError> {
-        if catalog.unsupported.is_empty() {
-            return Ok(());
-        }
-        let count = catalog.unsupported.iter().map(|kind| kind.names.len()).sum();
-        let examples: Vec<String> =
-            catalog.unsupported.iter().map(|kind| format!("{}: {}", kind.kind, kind.names.join(", "))).collect();
-        if self.options.skip_unsupported {
-            for kind in examples {
-                self.run.warn(format!("left out, since it cannot be carried yet: {kind}"));
+    /// The session that holds the writer's lock, in a target that is empty and marked.
+    async fn open_control(&self) -> Result<CopySession, Error> {
+        let mut control = self.or_cancelled(self.target.session()).await??;
+        let canceller = control.canceller();
+        let prepared = {
+            let prepare = async {
+                self.target.lock(&mut control).await?;
+                self.prepare(&mut control).await
+            };
+            tokio::pin!(prepare);
+            tokio::select! {
+                biased;
+                () = self.run.cancellation().cancelled() => {
+                    let _ = canceller.cancel().await;
+                    prepare.await
+                }
+                prepared = &mut prepare => prepared,
             }
-            return Ok(());
+        };
+        match prepared {
+            Ok(()) => Ok(control),
+            Err(error) => {
+                control.close().await;
+                Err(error.into())
+            }
         }
-        Err(CatalogError::Unsupported { count, examples: examples.join("; ") })
     }
 
     /// Takes back what an earlier run left, refuses a target that is not empty, and marks it.
@@ -226,44 +212,50 @@ impl Attempt<'_> {
     /// After a failure: drops what was made.
     async fn take_back(&self, control: CopySession, error: ImportError) -> Failure {
         let mut failure = Failure::new(error, TargetState::Changed, self.run);
-        if self.run.is_cancelled() {
-            failure.error = Error::Cancelled;
-        }
+        failure.error = self.cause(failure.error);
         self.run.enter(Phase::Cleanup);
+        let former = control.backend_pid();
         control.close().await;
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let error = match self.try_take_back(former).await {
+                Ok(()) => {
+                    failure.target = TargetState::Restored;
+                    return failure;
+                }
+                Err(error) => error,
+            };
+            if error.retry() != Retry::Now || started.elapsed() > CLEAN_UP_WITHIN {
+                self.run.warn(format!("{error}; the next run will try again"));
+                failure.warnings = self.run.warnings();
+                return failure;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE);
+        }
+    }
+
+    /// `former`: our own session that held the writer's lock. Its server process may not know yet that we left.
+    async fn try_take_back(&self, former: i32) -> Result<(), ImportError> {
+        let mut session = self.target.session().await?;
         let cleaned = async {
-            let mut session = self.target.session().await?;
-            self.target.lock(&mut session).await?;
+            if let Err(busy) = self.target.lock(&mut session).await {
+                self.target.end_former(&mut session, former).await?;
+                return Err(busy);
+            }
             if Ledger::exists(&mut session).await? {
                 Ledger::take_back(&mut session).await?;
             }
-            session.close().await;
-            Ok::<(), ImportError>(())
+            Ok(())
         };
-        match cleaned.await {
-            Ok(()) => failure.target = TargetState::Restored,
-            Err(e) => {
-                self.run.warn(format!("{e}; the next run will try again"));
-                failure.warnings = self.run.warnings();
-            }
-        }
-        failure
+        let cleaned = cleaned.await;
+        session.close().await;
+        cleaned
     }
 
-    fn ends(&self, catalog: &Catalog) -> Ends {
-        let mut from = EndReport::named(self.source.to_string());
-        from.server_version = Some(catalog.database.server_version.clone());
-        from.database = Some(catalog.database.name.clone());
-        let identity = self.target.destination().identity();
-        let mut to = EndReport::named(self.target.destination().config().to_string());
-        to.server_version = Some(identity.server_version.clone());
-        to.database = Some(identity.database_name.clone());
-        to.system_identifier = identity.system_identifier.clone();
-        (from, to)
+    fn ends(&self, survey: &Survey) -> Ends {
+        let destination = self.target.destination();
+        (end_report(self.source, &survey.identity), end_report(destination.config(), destination.identity()))
     }
-}
-
-/// Whether a run that proved this counts as a success.
-pub fn is_success(proven: Proven, options: &SyncOptions) -> bool {
-    proven != Proven::None || options.accept_unproven
 }
