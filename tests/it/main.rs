@@ -1,9 +1,11 @@
 //! Integration tests: one binary, so that all tests share the clusters of one run.
 
+mod cancel;
 mod cli;
 mod dependencies;
 mod documentation;
 mod export;
+mod faults;
 mod guard;
 mod harness_selftest;
 mod layers;

@@ -116,3 +116,50 @@ pub(crate) async fn wait_until_gone(cluster: &Cluster, condition: &str) {
     let question = format!("select count(*) from pg_stat_activity where pid <> pg_backend_pid() and {condition}");
     wait_until(condition, async || cluster.admin(&question)[0][0].as_deref() == Some("0")).await;
 }
+
+/// A table of 40 MB, more than what lies in buffers between two ends, and two small ones with a sequence and a foreign key.
+pub(crate) const LARGE: &str = "create table large (id bigint primary key, payload text);
+    alter table large alter payload set storage external;
+    insert into large select i, repeat(md5(i::text), 31) from generate_series(1, 40000) i;
+    create table note (note text); insert into note select 'n' || i from generate_series(1, 1000) i;
+    create table part (id serial primary key, large bigint references large);
+    insert into part (large) select i from generate_series(1, 1000) i;";
+
+/// Two tables; the index on one waits for whoever holds [`hold_slow_index`] in the same database.
+pub(crate) const SLOW_INDEX: &str = "create function slow(id integer) returns integer language plpgsql immutable as \
+    $$ begin perform pg_catalog.pg_advisory_xact_lock_shared(4711); return id; end $$;
+    create table slow as select i as id from generate_series(1, 100) i; create index slow_index on slow (slow(id));
+    create table other as select i as id from generate_series(1, 10) i;";
+
+/// Holds up the index of [`SLOW_INDEX`] in this database until it is dropped.
+pub(crate) async fn hold_slow_index(target: &TestDb) -> tokio_postgres::Client {
+    let client = target.client().await;
+    client.batch_execute("select pg_advisory_lock(4711)").await.expect("nobody holds it");
+    client
+}
+
+/// Tables of about 200 kB with keys, an index and a foreign key to the first.
+pub(crate) fn many_tables(count: u32) -> String {
+    let table = |i: u32| {
+        format!(
+            "create table t{i} (id serial primary key, other integer references t0, note text, at timestamptz);
+             insert into t{i} (other, note, at) select 1 + n % 100, repeat(md5(n::text), 2 + n % 3), 'epoch'::timestamptz + n * interval '1 min'
+               from generate_series(1, 2000) n;
+             create index on t{i} (note);"
+        )
+    };
+    let first = "create table t0 (id integer primary key, big text); alter table t0 alter big set storage external;
+        insert into t0 select i, repeat('Zeile\\n', 5000) from generate_series(1, 100) i;
+        select lo_from_bytea(0, decode(repeat('0102ff', 300000), 'hex'));";
+    std::iter::once(first.to_owned()).chain((1..count).map(table)).collect()
+}
+
+/// After a failure the target is empty again, or has the marker that tells the next run.
+pub(crate) async fn assert_whole_or_marked(target: &TestDb, failure: &Failure) {
+    let is_marked = target.value("select count(*) from pg_namespace where nspname = 'pgstream_loading'").await == "1";
+    let objects = target.value(OBJECTS).await;
+    assert!(is_marked || objects == "0", "{objects} objects without a marker after: {}", explain(failure));
+    if failure.target != pgstream::TargetState::Changed {
+        assert_eq!(objects, "0", "the report says {}: {}", failure.target, explain(failure));
+    }
+}

@@ -10,9 +10,9 @@ use tokio::sync::Notify;
 use crate::archive::{Toc, TocEntry};
 use crate::catalog::Snapshot;
 use crate::connection::CopySession;
-use crate::data::{SequenceValue, read_sequence_values};
+use crate::data::{ValueReader, read_sequence_values};
 use crate::ddl::Ddl;
-use crate::error::{CatalogError, ConnectionError, DataError, ImportError, Retry};
+use crate::error::{ConnectionError, DataError, ImportError, Retry};
 use crate::progress::{Phase, Run};
 use crate::report::{Proven, TableReport, Verify};
 
@@ -332,10 +332,9 @@ impl Apply<'_> {
         if plan.sequences.is_empty() {
             return Ok(());
         }
-        let values = self.read_sequences(plan).await.map_err(|source| {
-            let relation = plan.sequences[0].name.clone();
-            DataError::Snapshot { relation, source }
-        })?;
+        let mut reader = ValueReader::new(self.snapshot, self.run);
+        let values = reader.sequences(&plan.sequences).await?;
+        reader.stop().await;
         for some in values.chunks(PIPELINE) {
             for value in some {
                 control.send(&value.render_set())?;
@@ -354,24 +353,6 @@ impl Apply<'_> {
                 found: format!("{} ({})", found.last_value, found.is_called),
             }),
         }
-    }
-
-    /// Reads the sequences in the snapshot, again if the connection breaks.
-    async fn read_sequences(&self, plan: &LoadPlan) -> Result<Vec<SequenceValue>, CatalogError> {
-        for attempt in 1.. {
-            let read = async {
-                let mut reader = self.snapshot.reader().await?;
-                Ok::<_, CatalogError>(read_sequence_values(reader.session(), &plan.sequences).await?)
-            };
-            match read.await {
-                Err(CatalogError::Connection(e)) if attempt < MAX_ATTEMPTS && e.retry() == Retry::Now => {
-                    self.run.log(format!("reading the sequences again: {e}"));
-                    tokio::time::sleep(PAUSE * attempt).await;
-                }
-                done => return done,
-            }
-        }
-        unreachable!("the loop above returns")
     }
 
     /// Compares all tables, and gathers their statistics, on several connections.

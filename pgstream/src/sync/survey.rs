@@ -52,11 +52,13 @@ impl Survey {
     /// Finds everything that would make the sync fail, at once.
     pub(super) async fn check(&self, destination: &Destination, options: &SyncOptions) -> Result<PreflightReport, Error> {
         let (source, target) = futures_util::try_join!(Connection::open(&self.config), Connection::open(destination.config()))?;
-        let mut shape = RunShape::default();
-        shape.jobs = u32::try_from(options.job_count()).unwrap_or(u32::MAX);
-        shape.must_be_empty = !options.data_only;
-        shape.allow_event_triggers = options.allow_event_triggers;
-        shape.open_at_source = KEEPERS + 1;
+        let shape = RunShape {
+            jobs: u32::try_from(options.job_count()).unwrap_or(u32::MAX),
+            must_be_empty: !options.data_only,
+            allow_event_triggers: options.allow_event_triggers,
+            open_at_source: KEEPERS + 1,
+            ..RunShape::default()
+        };
         let report = preflight::preflight(Some(&source), &target, &Wanted::new(&self.toc, shape)).await;
         futures_util::join!(source.close(), target.close());
         Ok(report?)
@@ -69,16 +71,17 @@ impl Survey {
 }
 
 fn output_options(options: &SyncOptions) -> OutputOptions {
-    let mut output = OutputOptions::default();
-    output.no_owner = options.no_owner;
-    output.no_privileges = options.no_privileges;
-    output.no_comments = options.no_comments;
-    output.no_tablespaces = options.no_tablespaces;
-    output.schema_only = options.schema_only;
-    output.data_only = options.data_only;
-    // The drop statements are kept: they are how things are taken back.
-    output.clean = !options.data_only;
-    output
+    OutputOptions {
+        no_owner: options.no_owner,
+        no_privileges: options.no_privileges,
+        no_comments: options.no_comments,
+        no_tablespaces: options.no_tablespaces,
+        schema_only: options.schema_only,
+        data_only: options.data_only,
+        // The drop statements are kept: they are how things are taken back.
+        clean: !options.data_only,
+        ..OutputOptions::default()
+    }
 }
 
 impl PreflightReport {
