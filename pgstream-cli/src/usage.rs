@@ -16,7 +16,7 @@ const COMMANDS_NOT_YET: [(&str, &str); 7] = [
 ];
 
 /// Options that people know from pg_dump, from pg_restore or from pgstream's design, and what to do without them.
-const OPTIONS_NOT_YET: [(&str, &str); 46] = [
+const OPTIONS_NOT_YET: [(&str, &str); 44] = [
     ("--mask", "leave rows out with --exclude-table-data PATTERN"),
     ("--where", "leave rows out with --exclude-table-data PATTERN"),
     ("--filter", "name what is wanted with -n, -N, -t, -T and --exclude-table-data"),
