@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use pgstream_tests::command::workspace;
 
 /// The layers, highest first. Names on one level do not import each other.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["operation"],
     &["sync", "backup"],
     &["export", "import"],
@@ -14,6 +14,7 @@ const LAYERS: [&[&str]; 9] = [
     &["guard"],
     &["catalog", "storage"],
     &["connection", "ddl"],
+    &["report"],
     &["progress", "error"],
     &["name"],
 ];

@@ -10,6 +10,7 @@ mod guard;
 mod harness_selftest;
 mod layers;
 mod preflight;
+mod server;
 mod sync;
 mod syncing;
 mod verify;

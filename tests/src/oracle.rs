@@ -10,7 +10,7 @@ use crate::environment;
 use crate::servers;
 
 pub use contents::{Contents, contents};
-pub use schema::{Block, dump_schema, same_schema};
+pub use schema::{Block, dump_schema, same_schema, same_scripts};
 
 /// How many differences a failure message lists.
 const SHOWN: usize = 60;

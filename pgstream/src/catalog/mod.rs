@@ -1,7 +1,7 @@
 //! What a database contains: every kind of object, read with a fixed number of queries and rendered as SQL.
 //!
-//! A *kind* ([`kind::ObjectKind`]) has its catalog queries in `.sql` files beside it and turns their rows into *objects*
-//! ([`Object`]), which render themselves. All kinds stand in one list, [`kinds::KINDS`]. The only I/O is in [`read`] and,
+//! A *kind* (`kind::ObjectKind`) has its catalog queries in `.sql` files beside it and turns their rows into *objects*
+//! ([`Object`]), which render themselves. All kinds stand in one list, `kinds::KINDS`. The only I/O is in [`read`] and,
 //! to find out what a [`Filter`] means in a database, in [`select`].
 //!
 //! This module does not order objects (see [`crate::ordering`]) and does not write them anywhere.
@@ -21,6 +21,7 @@ mod select;
 mod selection;
 mod snapshot;
 pub(crate) mod version_tags;
+mod watch;
 
 pub use filter::Filter;
 pub use kinds::kind_names;
@@ -35,3 +36,4 @@ pub use select::{NameScope, select};
 pub use selection::{RelationRow, Selection};
 pub(crate) use snapshot::Reader;
 pub use snapshot::{Snapshot, SnapshotOptions};
+pub(crate) use watch::{Limits, watch};

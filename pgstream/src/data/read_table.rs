@@ -78,7 +78,7 @@ impl<'s> TableReader<'s> {
         Self { snapshot, run, reader: None, coming: VecDeque::new(), sent: VecDeque::new() }
     }
 
-    /// Announces the tables that will be read, in this order and none between them: they are then asked for many at a time.
+    /// Announces the tables that will be read, in this order, as text and none between them: they are then asked for many at a time.
     pub(crate) fn expect(&mut self, tables: impl IntoIterator<Item = TableData>) {
         self.coming.extend(tables);
     }
@@ -186,14 +186,16 @@ impl<'s> TableReader<'s> {
         let reader = self.reader.as_mut().expect("opened above");
         let holds_lock = matches!(reader, Reader::Keeper(_));
         let session = reader.session();
-        if self.sent.pop_front() != Some(table.relation) {
+        let format = passed.rows.format();
+        if self.sent.pop_front() != Some(table.relation) || format != CopyFormat::Text {
             // Left over when tables are read in another order than announced.
             let leftover = if self.sent.is_empty() { Ok(()) } else { session.drain().await };
             leftover.map_err(Failure::Source)?;
             self.sent.clear();
             let ahead = if holds_lock { 0 } else { TABLES_AHEAD };
-            for table in std::iter::once(table).chain(self.coming.iter().take(ahead)) {
-                session.send(&copy_statement(table, passed.rows.format(), holds_lock)).map_err(Failure::Source)?;
+            session.send(&copy_statement(table, format, holds_lock)).map_err(Failure::Source)?;
+            for table in self.coming.iter().take(ahead) {
+                session.send(&copy_statement(table, CopyFormat::Text, holds_lock)).map_err(Failure::Source)?;
             }
             self.sent.extend(self.coming.iter().take(ahead).map(|table| table.relation));
         }

@@ -14,7 +14,7 @@ use super::plan::table_of_contents;
 const SHOWN: usize = 5;
 
 /// Warns of what cannot be carried, or makes an error of it.
-pub(super) fn check_unsupported(catalog: &Catalog, skip: bool, run: &Run) -> Result<(), CatalogError> {
+pub(crate) fn check_unsupported(catalog: &Catalog, skip: bool, run: &Run) -> Result<(), CatalogError> {
     if catalog.unsupported.is_empty() {
         return Ok(());
     }
@@ -36,7 +36,7 @@ fn describe(kind: &str, names: &[String]) -> String {
 }
 
 /// The table of contents of all that is wanted, in the order of a script.
-pub(super) fn contents(catalog: &Catalog, selection: &Selection, is_data_only: bool, run: &Run) -> Toc {
+pub(crate) fn contents(catalog: &Catalog, selection: &Selection, is_data_only: bool, run: &Run) -> Toc {
     let ordered = ordering::order(catalog);
     for unresolved in &ordered.unresolved {
         run.warn(format!("these objects need each other, and one of them may fail to be made: {unresolved}"));

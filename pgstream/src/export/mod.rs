@@ -15,7 +15,7 @@
 //! [`export`] holds a snapshot of the database and writes what it contains, entry by entry, into one archive; [`inspect`] says
 //! what there is without reading rows. This module does not write to any database.
 
-mod choose;
+pub(crate) mod choose;
 mod fingerprint;
 mod inspect;
 mod options;
@@ -102,7 +102,8 @@ async fn write_archive(source: &ConnectionConfig, to: Sink, options: &ExportOpti
         to: name,
         format: Format::Plain,
         compression,
-        bytes: finished.bytes,
+        bytes: written.tables.iter().map(|table| table.bytes).sum(),
+        stored_bytes: finished.bytes,
         proven: Proven::Rows,
         target: TargetState::Replaced,
         rows: written.tables.iter().map(|table| table.rows).sum(),

@@ -123,7 +123,7 @@ impl<'s> Work<'s> {
         run.work_done(planned);
         run.table_done();
         let bytes = content.bytes() + content.rows();
-        let mut report = TableReport::new(&table.name, content.rows(), bytes, "text-v1", content.to_string());
+        let mut report = TableReport::new(&table.name, content.rows(), bytes, TEXT_DOMAIN, content.to_string());
         report.proven = Proven::Rows;
         self.written.manifests.push(TableManifest {
             schema: report.schema.clone(),

@@ -70,12 +70,12 @@ pub(crate) struct LoadPlan {
 pub(crate) fn units(work: &str, bytes: u64) -> u64 {
     let percent = match work {
         "load" => 100,
-        "index" => 35,
-        "constraint" => 35,
-        "foreign key" => 20,
-        "count" => 4,
+        "index" => 18,
+        "constraint" => 12,
+        "foreign key" => 8,
+        "count" => 2,
         "checksum" => 60,
-        "analyze" => 5,
+        "analyze" => 3,
         _ => 0,
     };
     bytes / 100 * percent + 1000
@@ -259,6 +259,7 @@ fn is_of_public(entry: &TocEntry) -> bool {
 /// A foreign key whose rows can be checked after it was added, without a lock that stops everybody.
 pub(crate) fn is_validated_later(entry: &TocEntry) -> bool {
     entry.desc == "FK CONSTRAINT"
+        && entry.drop.contains(" DROP CONSTRAINT ")
         && entry.create.starts_with("ALTER TABLE ONLY ")
         && !entry.create.contains(" NOT VALID;")
         && !entry.create.contains(" NOT ENFORCED")

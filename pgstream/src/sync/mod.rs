@@ -2,24 +2,26 @@
 
 mod options;
 mod report;
+mod survey;
 pub mod verify;
 
 pub use options::{Mode, Parts, SyncOptions};
 pub use report::SyncReport;
+pub use survey::{CheckReport, PlannedEntry, PlannedTable, SyncPlan, check, plan};
 pub use verify::{VerifyOptions, VerifyReport, verify};
 
 use std::time::{Duration, Instant};
 
-use crate::archive::{Toc, TocEntry};
-use crate::catalog::{Catalog, Snapshot, class};
+use crate::catalog;
 use crate::connection::{Connection, ConnectionConfig, CopySession};
 use crate::error::{CatalogError, ConnectionError, Error, ImportError, Retry};
-use crate::export::plan::table_of_contents;
+use crate::export::end_report;
 use crate::guard::Destination;
-use crate::import::{Applied, Apply, ApplyOptions, Ledger, Target, contents};
-use crate::ordering;
+use crate::import::{Applied, Apply, ApplyOptions, Ledger, Target, contents, watch_target};
 use crate::progress::{EventType, Phase, Run};
-use crate::report::{EndReport, Failure, Proven, TargetState};
+use crate::report::{EndReport, Failure, TargetState};
+
+use survey::Survey;
 
 /// How often the whole is begun anew after something that passes by itself: a server's restart, for example.
 const MAX_ATTEMPTS: u32 = 3;
@@ -123,12 +125,10 @@ impl Attempt<'_> {
     async fn make(&self) -> Result<(Applied, Ends), Failure> {
         self.run.enter(Phase::Preflight);
         let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
-        let config = self.source.with_application_name(&format!("pgstream:{}", self.run.job()));
-        let how = self.options.snapshot();
-        let taken = self.or_cancelled(Snapshot::take(&config, &self.options.filter, &how, self.run)).await;
-        let (snapshot, selection, catalog) = taken.map_err(untouched)?.map_err(|e| untouched(self.cause(e.into())))?;
-        let result = self.copy(&snapshot, &selection, &catalog).await;
-        snapshot.release().await;
+        let surveyed = self.or_cancelled(Survey::take(self.source, self.options, self.run)).await;
+        let survey = surveyed.map_err(untouched)?.map_err(|e| untouched(self.cause(e)))?;
+        let result = self.copy(&survey).await;
+        survey.release().await;
         result
     }
 
@@ -148,85 +148,46 @@ impl Attempt<'_> {
         if self.run.is_cancelled() { Error::Cancelled } else { error }
     }
 
-    async fn copy(
-        &self,
-        snapshot: &Snapshot,
-        selection: &crate::catalog::Selection,
-        catalog: &Catalog,
-    ) -> Result<(Applied, Ends), Failure> {
+    async fn copy(&self, survey: &Survey) -> Result<(Applied, Ends), Failure> {
         let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
-        let toc = self.plan(selection, catalog).map_err(untouched)?;
+        let checked = self.or_cancelled(survey.check(self.target.destination(), self.options)).await;
+        let checked = checked.map_err(untouched)?.and_then(|report| Ok(report.into_result()?));
+        checked.map_err(|e| untouched(self.cause(e)))?.tell(self.run);
         let mut control = self.open_control().await.map_err(|e| untouched(self.cause(e)))?;
 
-        let source_major = catalog.database.major;
+        let source_major = survey.catalog.database.major;
         let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify, source_major };
-        let apply = Apply { toc: &toc, snapshot, target: self.target, options, run: self.run };
-        match apply.all(&mut control).await {
+        let inner = self.run.child();
+        let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, options, run: &inner };
+        match self.watched(survey, &inner, apply.all(&mut control)).await {
             Ok(applied) => {
                 control.close().await;
-                Ok((applied, self.ends(catalog)))
+                Ok((applied, self.ends(survey)))
             }
             Err(error) => Err(self.take_back(control, error).await),
         }
     }
 
-    /// What is to be made, in order.
-    fn plan(&self, selection: &crate::catalog::Selection, catalog: &Catalog) -> Result<Toc, Error> {
-        self.refuse_unsupported(catalog)?;
-        let ordered = ordering::order(catalog);
-        for unresolved in &ordered.unresolved {
-            self.run.warn(unresolved.to_string());
-        }
-        let headers: std::collections::HashMap<_, _> = catalog.objects.iter().map(|o| (o.header().id, o.header())).collect();
-        let wanted: Vec<_> = ordered
-            .order
-            .into_iter()
-            .filter(|id| headers.get(id).is_some_and(|header| selection.wants(header, &catalog.members)))
-            .collect();
-        let mut toc = table_of_contents(catalog, &wanted, &ordered.repairs);
-        toc.entries.retain_mut(|entry| self.keep(entry, selection));
-        Ok(toc)
-    }
-
-    /// Whether an entry is wanted; takes off what is not wanted of it.
-    fn keep(&self, entry: &mut TocEntry, selection: &crate::catalog::Selection) -> bool {
-        if self.options.no_owner {
-            entry.set_owner.clear();
-        }
-        if self.options.no_tablespaces {
-            entry.tablespace = None;
-        }
-        let is_data = entry.data.is_some();
-        // Owners, privileges and comments of a large object go with it.
-        let is_content = is_data || entry.object.class == class::PG_LARGEOBJECT;
-        if is_content && self.options.schema_only {
-            return false;
-        }
-        if let Some(crate::archive::EntryData::Table { source, .. }) = &entry.data {
-            return selection.wants_data(source.relation);
-        }
-        match entry.desc {
-            "ACL" | "DEFAULT ACL" => !self.options.no_privileges,
-            "COMMENT" => !self.options.no_comments,
-            "MATERIALIZED VIEW DATA" => !self.options.schema_only,
-            _ => true,
-        }
-    }
-
-    fn refuse_unsupported(&self, catalog: &Catalog) -> Result<(), CatalogError> {
-        if catalog.unsupported.is_empty() {
-            return Ok(());
-        }
-        let count = catalog.unsupported.iter().map(|kind| kind.names.len()).sum();
-        let examples: Vec<String> =
-            catalog.unsupported.iter().map(|kind| format!("{}: {}", kind.kind, kind.names.join(", "))).collect();
-        if self.options.skip_unsupported {
-            for kind in examples {
-                self.run.warn(format!("left out, since it cannot be carried yet: {kind}"));
-            }
-            return Ok(());
-        }
-        Err(CatalogError::Unsupported { count, examples: examples.join("; ") })
+    /// Does the work while both ends are watched; a limit that is passed ends it.
+    async fn watched<T>(
+        &self,
+        survey: &Survey,
+        inner: &Run,
+        work: impl Future<Output = Result<T, ImportError>>,
+    ) -> Result<T, Error> {
+        let source = catalog::watch(&survey.config, self.options.limits(), self.run);
+        let target = watch_target(self.target, self.run);
+        tokio::pin!(work);
+        let passed = tokio::select! {
+            biased;
+            done = &mut work => return Ok(done?),
+            passed = source => passed,
+            () = target => unreachable!("the target is watched for ever"),
+        };
+        inner.cancel();
+        // What the work says now is only that it was ended.
+        let _ = work.await;
+        Err(passed.into())
     }
 
     /// The session that holds the writer's lock, in a target that is empty and marked.
@@ -284,7 +245,7 @@ impl Attempt<'_> {
     }
 
     /// After a failure: drops what was made.
-    async fn take_back(&self, control: CopySession, error: ImportError) -> Failure {
+    async fn take_back(&self, control: CopySession, error: Error) -> Failure {
         let mut failure = Failure::new(error, TargetState::Changed, self.run);
         failure.error = self.cause(failure.error);
         self.run.enter(Phase::Cleanup);
@@ -328,20 +289,8 @@ impl Attempt<'_> {
         cleaned
     }
 
-    fn ends(&self, catalog: &Catalog) -> Ends {
-        let mut from = EndReport::named(self.source.to_string());
-        from.server_version = Some(catalog.database.server_version.clone());
-        from.database = Some(catalog.database.name.clone());
-        let identity = self.target.destination().identity();
-        let mut to = EndReport::named(self.target.destination().config().to_string());
-        to.server_version = Some(identity.server_version.clone());
-        to.database = Some(identity.database_name.clone());
-        to.system_identifier = identity.system_identifier.clone();
-        (from, to)
+    fn ends(&self, survey: &Survey) -> Ends {
+        let destination = self.target.destination();
+        (end_report(self.source, &survey.identity), end_report(destination.config(), destination.identity()))
     }
-}
-
-/// Whether a run that proved this counts as a success.
-pub fn is_success(proven: Proven, options: &SyncOptions) -> bool {
-    proven != Proven::None || options.accept_unproven
 }

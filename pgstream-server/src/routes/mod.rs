@@ -1,0 +1,4 @@
+//! One module per subject; each tells its paths.
+
+pub(crate) mod health;
+pub(crate) mod profiles;

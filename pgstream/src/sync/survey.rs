@@ -1,0 +1,269 @@
+//! What a sync finds at both ends before it writes: the source under its snapshot, what is to be made, and what stands against it.
+
+use serde::Serialize;
+
+use crate::archive::{EntryData, OutputOptions, Toc};
+use crate::catalog::{Catalog, Snapshot};
+use crate::connection::{Connection, ConnectionConfig};
+use crate::error::Error;
+use crate::export::{choose, identify};
+use crate::guard::{DatabaseIdentity, Destination};
+use crate::import::preflight::{self, Finding, PreflightReport, RunShape, Severity, Wanted};
+use crate::progress::{Phase, Run};
+use crate::report::{EndReport, Failure, TargetState};
+
+use super::options::SyncOptions;
+
+/// Sessions that hold the source's snapshot while the checks run.
+const KEEPERS: u32 = 2;
+
+/// A source under its snapshot, and what of it is to be made.
+pub(super) struct Survey {
+    /// The source, with the run's name on every session.
+    pub(super) config: ConnectionConfig,
+    /// Who the source is.
+    pub(super) identity: DatabaseIdentity,
+    /// Holds the view of the source.
+    pub(super) snapshot: Snapshot,
+    /// What the source contains.
+    pub(super) catalog: Catalog,
+    /// What is to be made, in order.
+    pub(super) toc: Toc,
+}
+
+impl Survey {
+    /// Takes the snapshot and reads the catalog. Nothing is written anywhere.
+    pub(super) async fn take(source: &ConnectionConfig, options: &SyncOptions, run: &Run) -> Result<Self, Error> {
+        let config = source.with_application_name(&format!("pgstream:{}", run.job()));
+        let identity = identify(&config).await?;
+        let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &options.snapshot(), run).await?;
+        let toc = choose::check_unsupported(&catalog, options.skip_unsupported, run).map_err(Error::from).and_then(|()| {
+            let toc = choose::contents(&catalog, &selection, options.data_only, run);
+            Ok(output_options(options).select(&toc)?)
+        });
+        match toc {
+            Ok(toc) => Ok(Self { config, identity, snapshot, catalog, toc }),
+            Err(error) => {
+                snapshot.release().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Finds everything that would make the sync fail, at once.
+    pub(super) async fn check(&self, destination: &Destination, options: &SyncOptions) -> Result<PreflightReport, Error> {
+        let (source, target) = futures_util::try_join!(Connection::open(&self.config), Connection::open(destination.config()))?;
+        let shape = RunShape {
+            jobs: u32::try_from(options.job_count()).unwrap_or(u32::MAX),
+            must_be_empty: !options.data_only,
+            allow_event_triggers: options.allow_event_triggers,
+            open_at_source: KEEPERS + 1,
+            ..RunShape::default()
+        };
+        let report = preflight::preflight(Some(&source), &target, &Wanted::new(&self.toc, shape)).await;
+        futures_util::join!(source.close(), target.close());
+        Ok(report?)
+    }
+
+    /// Lets the source go.
+    pub(super) async fn release(self) {
+        self.snapshot.release().await;
+    }
+}
+
+fn output_options(options: &SyncOptions) -> OutputOptions {
+    OutputOptions {
+        no_owner: options.no_owner,
+        no_privileges: options.no_privileges,
+        no_comments: options.no_comments,
+        no_tablespaces: options.no_tablespaces,
+        schema_only: options.schema_only,
+        data_only: options.data_only,
+        // The drop statements are kept: they are how things are taken back.
+        clean: !options.data_only,
+        ..OutputOptions::default()
+    }
+}
+
+impl PreflightReport {
+    /// Says what is no error, as warnings and lines for the log.
+    pub(super) fn tell(&self, run: &Run) {
+        for finding in &self.findings {
+            let text = format!("{} ({})", finding.what, finding.remedy);
+            match finding.severity {
+                Severity::Note => run.log(text),
+                _ => run.warn(text),
+            }
+        }
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// Where it would be read.
+    pub from: EndReport,
+    /// Where it would be written.
+    pub to: EndReport,
+    /// Whether nothing was found that would make the run fail.
+    pub is_ready: bool,
+    /// Everything that was found, errors first.
+    pub findings: Vec<Finding>,
+    /// Bytes that the target's disk needs, reckoned from the size of the source's tables and indexes.
+    pub estimated_bytes: u64,
+    /// Bytes that are free there, where that can be seen.
+    pub target_free_bytes: Option<u64>,
+    /// What was warned of on the way.
+    pub warnings: Vec<String>,
+}
+
+/// Finds out whether a sync can work, without writing anything.
+///
+/// # Errors
+/// A [`Failure`] when an end does not answer, or when the source holds what cannot be carried. What the rules find is no error
+/// here: it is in the report.
+///
+/// # Cancellation
+/// As of [`super::sync`]; nothing was written.
+pub async fn check(
+    source: &ConnectionConfig,
+    destination: &Destination,
+    options: &SyncOptions,
+    run: &Run,
+) -> Result<CheckReport, Failure> {
+    let look = async {
+        let survey = Survey::take(source, options, run).await?;
+        let checked = survey.check(destination, options).await;
+        let identity = survey.identity.clone();
+        survey.release().await;
+        let mut report = checked?;
+        report.findings.sort_by_key(|finding| finding.severity);
+        let is_ready = report.errors().next().is_none();
+        Ok::<_, Error>(CheckReport {
+            from: crate::export::end_report(source, &identity),
+            to: crate::export::end_report(destination.config(), destination.identity()),
+            is_ready,
+            estimated_bytes: report.estimated_bytes,
+            target_free_bytes: report.target_free_bytes,
+            findings: report.findings,
+            warnings: run.warnings(),
+        })
+    };
+    untouched(run, look).await
+}
+
+/// One thing that a sync would make.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct PlannedEntry {
+    /// `TABLE`, `INDEX` …
+    pub kind: &'static str,
+    /// The schema, unquoted.
+    pub schema: Option<String>,
+    /// The name, unquoted.
+    pub name: String,
+}
+
+/// One table whose rows a sync would move.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct PlannedTable {
+    /// The schema, unquoted.
+    pub schema: String,
+    /// The table, unquoted.
+    pub name: String,
+    /// Bytes of heap and TOAST at the source.
+    pub bytes: u64,
+    /// `binary` or `text`: how the rows travel.
+    pub format: &'static str,
+    /// Whether the rows are written frozen: by one writer, in the transaction that empties the table.
+    pub is_frozen: bool,
+}
+
+/// What a sync would do.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct SyncPlan {
+    /// Where it would be read.
+    pub from: EndReport,
+    /// Where it would be written.
+    pub to: EndReport,
+    /// What would be made, in order.
+    pub entries: Vec<PlannedEntry>,
+    /// Whose rows would be moved, the largest first.
+    pub tables: Vec<PlannedTable>,
+    /// Bytes of all of them.
+    pub bytes: u64,
+    /// How many tables at the same time.
+    pub jobs: usize,
+    /// What was warned of on the way.
+    pub warnings: Vec<String>,
+}
+
+/// Says what a sync would do, and does none of it.
+///
+/// # Errors
+/// A [`Failure`] when the source does not answer or holds what cannot be carried.
+///
+/// # Cancellation
+/// As of [`super::sync`]; nothing was written.
+pub async fn plan(
+    source: &ConnectionConfig,
+    destination: &Destination,
+    options: &SyncOptions,
+    run: &Run,
+) -> Result<SyncPlan, Failure> {
+    let look = async {
+        let survey = Survey::take(source, options, run).await?;
+        let (identity, source_major) = (survey.identity.clone(), survey.catalog.database.major);
+        let toc = survey.toc.clone();
+        survey.release().await;
+        let tables = planned_tables(&toc, destination, source_major);
+        Ok::<_, Error>(SyncPlan {
+            from: crate::export::end_report(source, &identity),
+            to: crate::export::end_report(destination.config(), destination.identity()),
+            entries: toc.entries.iter().filter(|e| e.data.is_none()).map(planned_entry).collect(),
+            bytes: tables.iter().map(|table| table.bytes).sum(),
+            tables,
+            jobs: options.job_count(),
+            warnings: run.warnings(),
+        })
+    };
+    untouched(run, look).await
+}
+
+fn planned_entry(entry: &crate::archive::TocEntry) -> PlannedEntry {
+    PlannedEntry { kind: entry.desc, schema: entry.schema.clone(), name: entry.tag.clone() }
+}
+
+fn planned_tables(toc: &Toc, destination: &Destination, source_major: u32) -> Vec<PlannedTable> {
+    let mut tables: Vec<PlannedTable> = toc
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.data {
+            Some(EntryData::Table { source, target }) => Some(PlannedTable {
+                schema: source.name.schema.clone(),
+                name: source.name.name.clone(),
+                bytes: source.bytes,
+                format: match crate::import::is_binary(source, destination, source_major) {
+                    true => "binary",
+                    false => "text",
+                },
+                is_frozen: !target.is_through_root,
+            }),
+            _ => None,
+        })
+        .collect();
+    tables.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| (&a.schema, &a.name).cmp(&(&b.schema, &b.name))));
+    tables
+}
+
+async fn untouched<T>(run: &Run, look: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    run.enter(Phase::Preflight);
+    let found = look.await;
+    found.map_err(|error| {
+        let error = if run.is_cancelled() { Error::Cancelled } else { error };
+        Failure::new(error, TargetState::Untouched, run)
+    })
+}
