@@ -84,8 +84,7 @@ async fn sync_with_attempts(
         };
         let most = if failure.phase == Phase::Preflight { MAX_ATTEMPTS } else { MAX_ATTEMPTS_UNDER_WAY };
         let is_final = attempt >= most || failure.error.retry() != Retry::Now || run.is_cancelled();
-        if is_final || failure.target == TargetState::Changed || matches!(failure.error, Error::Import(ImportError::Busy { .. }))
-        {
+        if is_final || failure.target == TargetState::Changed || is_for_the_caller(&failure.error) {
             return Err(failure);
         }
         run.warn(format!("attempt {attempt} broke off and everything is begun anew: {}", failure.error));
@@ -97,6 +96,11 @@ async fn sync_with_attempts(
         }
     }
     unreachable!("the loop above returns")
+}
+
+/// What may pass by itself, and who asked shall decide whether to ask again: another run, and what `strict` refuses.
+fn is_for_the_caller(error: &Error) -> bool {
+    matches!(error, Error::Import(ImportError::Busy { .. }) | Error::Catalog(CatalogError::Changed { .. }))
 }
 
 /// One attempt at the whole.
@@ -146,13 +150,19 @@ impl Attempt<'_> {
         let source_major = survey.catalog.database.major;
         let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify, source_major };
         let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, options, run: self.run };
-        match apply.all(&mut control).await {
+        match self.fill_and_finish(&apply, survey, &mut control).await {
             Ok(applied) => {
                 control.close().await;
                 Ok((applied, self.ends(survey)))
             }
             Err(error) => Err(self.take_back(control, error).await),
         }
+    }
+
+    async fn fill_and_finish(&self, apply: &Apply<'_>, survey: &Survey, control: &mut CopySession) -> Result<Applied, Error> {
+        let filled = apply.fill(control).await?;
+        self.or_cancelled(survey.check_unchanged(self.options, self.run)).await??;
+        Ok(apply.finish(control, filled).await?)
     }
 
     /// The session that holds the writer's lock, in a target that is empty and marked.
@@ -210,7 +220,7 @@ impl Attempt<'_> {
     }
 
     /// After a failure: drops what was made.
-    async fn take_back(&self, control: CopySession, error: ImportError) -> Failure {
+    async fn take_back(&self, control: CopySession, error: Error) -> Failure {
         let mut failure = Failure::new(error, TargetState::Changed, self.run);
         failure.error = self.cause(failure.error);
         self.run.enter(Phase::Cleanup);
