@@ -1,6 +1,7 @@
 //! Command lines that cannot be understood: what to say about each, without repeating a password.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use pgstream::ErrorCode;
 
 use crate::place::redact;
 
@@ -105,12 +106,19 @@ pub(crate) struct WrongUsage {
     pub(crate) message: String,
     /// What to do, as a sentence.
     pub(crate) hint: String,
+    /// The code in reports.
+    pub(crate) code: ErrorCode,
 }
 
 impl WrongUsage {
     /// Passwords are taken out of both.
     pub(crate) fn new(message: impl AsRef<str>, hint: impl AsRef<str>) -> Self {
-        Self { message: redact(message.as_ref()), hint: redact(hint.as_ref()) }
+        Self { message: redact(message.as_ref()), hint: redact(hint.as_ref()), code: ErrorCode::OptionInvalid }
+    }
+
+    /// The same, with another code. It must be one of wrong usage, too.
+    pub(crate) fn coded(self, code: ErrorCode) -> Self {
+        Self { code, ..self }
     }
 
     /// What clap found. Help and version are not wrong, so they are `None`.
@@ -124,15 +132,31 @@ impl WrongUsage {
         let text = redact(&error.render().to_string());
         let message = text.split("\n\n").next().unwrap_or_default().trim().trim_start_matches("error: ");
         let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        let message = message.replace("invalid digit found in string", "a whole number is wanted");
         let command = text.lines().find_map(|l| l.strip_prefix("Usage: ")).and_then(|usage| {
             let words: Vec<&str> =
                 usage.split_whitespace().take_while(|w| w.starts_with(|c: char| c.is_ascii_lowercase())).collect();
             (!words.is_empty()).then(|| words.join(" "))
         });
-        let command = command.unwrap_or_else(|| "pgstream".into());
+        let command = command.unwrap_or_else(|| [Some("pgstream"), called()].into_iter().flatten().collect::<Vec<_>>().join(" "));
         let tip = text.lines().find_map(|l| l.trim().strip_prefix("tip: ")).map(|tip| format!("{}. ", capitalised(tip)));
-        let hint = format!("{}`{command} --help` lists the options and shows examples.", tip.unwrap_or_default());
-        Some(Self { message, hint })
+        let tip = tip.unwrap_or_else(|| naming(error).to_owned());
+        Some(Self::new(message, format!("{tip}`{command} --help` lists the options and shows examples.")))
+    }
+}
+
+/// The command that this program was called with, for errors of clap that do not tell it.
+fn called() -> Option<&'static str> {
+    let names = ["export", "sync", "verify", "check", "inspect", "profiles", "completions", "man"];
+    std::env::args().find_map(|word| names.into_iter().find(|name| *name == word))
+}
+
+/// A word without an option was most likely meant as a database or a file.
+fn naming(error: &clap::Error) -> &'static str {
+    let word = context(error, ContextKind::InvalidArg).unwrap_or("-");
+    match error.kind() {
+        ErrorKind::UnknownArgument if !word.starts_with('-') => "Databases and files are named by --from and --to. ",
+        _ => "",
     }
 }
 
