@@ -9,7 +9,7 @@ help() {
 usage: ./demo.sh [--keep]
        ./demo.sh --clean | --help
 
-Starts two PostgreSQL servers, calls one of them production, fills it with a web shop (about 60 MB), and shows:
+Starts two PostgreSQL servers, calls one of them production, fills it with a web shop (about 70 MB), and shows:
   1  a sync production -> local, proven by hashes
   2  the same into production: refused
   3  a sync whose connection is killed halfway: still proven
@@ -19,7 +19,7 @@ Starts two PostgreSQL servers, calls one of them production, fills it with a web
   --clean   stop servers and delete folders that --keep left, and what was built for the demo
   --help    this text
 
-DEMO_SCALE    size of the sample data, 1 is about 10 MB (6)
+DEMO_SCALE    size of the sample data, 1 is about 7 MB (10)
 
 Exit code: 0 only if everything came out as told; 2 if something is missing that could not be installed.
 END
@@ -62,7 +62,7 @@ esac
 clear_environment
 unset CDPATH ENV
 began=$(date +%s)
-scale=${DEMO_SCALE:-6}
+scale=${DEMO_SCALE:-10}
 missing=$(missing_packages postgres cc)
 say "demo.sh installs:  ${missing:-nothing, all is here}"
 say "        starts:    two PostgreSQL servers on 127.0.0.1, on free ports, in a folder in /tmp; no existing server is touched"
@@ -197,7 +197,7 @@ END
 
 say ""
 say "PostgreSQL: $bin"
-say "Building pgstream, beside starting the servers and making the sample data (about $((scale * 10)) MB) …"
+say "Building pgstream, beside starting the servers and making the sample data (about $((scale * 7)) MB) …"
 cargo build --quiet --locked --profile "$PROFILE" --package pgstream-cli --bin pgstream >"$scratch/build.log" 2>&1 </dev/null &
 build=$!
 start_server production 1 &
@@ -217,6 +217,8 @@ export PGOPTIONS
 patiently sql -p "$production_port" -d shop -f tests/fixtures/sample/shop.sql >"$scratch/sample.log" 2>&1 ||
     fail "the sample data could not be made: $(tail -n 5 "$scratch/sample.log")"
 unset PGOPTIONS
+# A kind of object that is not carried yet: a sync refuses it, rather than leave it out in silence.
+sql -p "$production_port" -d shop -c 'drop statistics shop.orders_placed_status' || fail "the sample data could not be adapted"
 patiently sql -p "$production_port" -d shop -c 'vacuum (analyze)' -c checkpoint || fail "the sample data could not be vacuumed"
 # The roles of the shop belong to the server, not to the database; both ends need them.
 for role in shop_reader shop_writer; do sql -p "$local_port" -d postgres -c "create role $role" || fail "no role could be made"; done

@@ -32,8 +32,6 @@ const OPTIONS_NOT_YET: [(&str, &str); 46] = [
     ("--before-sql", "run the statements with psql before"),
     ("--after-sql", "run the statements with psql afterwards"),
     ("--keep-outbound", "make subscriptions by hand afterwards"),
-    ("--max-snapshot-age", "end the run from outside, by SIGTERM"),
-    ("--yield-to-ddl", "end the run from outside, by SIGTERM"),
     ("--snapshot", "a run makes its own snapshot"),
     ("--inserts", "rows are written as COPY"),
     ("--column-inserts", "rows are written as COPY"),

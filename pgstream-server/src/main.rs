@@ -118,10 +118,11 @@ async fn serve() -> Result<(), ServeError> {
     }
     drop(stop);
     tokio::select! {
-        served = server => Ok(served?),
-        () = tokio::time::sleep(SHUTDOWN_GRACE) => Ok(complain("requests that took too long were given up")),
-        () = any_of(&mut signals) => Ok(complain("stopped at once")),
+        served = server => return Ok(served?),
+        () = tokio::time::sleep(SHUTDOWN_GRACE) => complain("requests that took too long were given up"),
+        () = any_of(&mut signals) => complain("stopped at once"),
     }
+    Ok(())
 }
 
 /// Waits for one of the signals.

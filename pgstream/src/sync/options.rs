@@ -85,6 +85,12 @@ pub struct SyncOptions {
     /// Seconds to wait for locks on the source's tables; 0 waits without end, not given: 30
     #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
     pub lock_timeout: Option<u64>,
+    /// Seconds that another session may wait for a lock of this run at the source before the run gives way; not given: for ever
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
+    pub yield_to_ddl: Option<u64>,
+    /// Seconds that the snapshot, which holds back vacuum at the source, may become old; not given: any age
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
+    pub max_snapshot_age: Option<u64>,
     /// Read what a serializable transaction could see, and wait for a moment when that is so
     #[cfg_attr(feature = "clap", arg(long))]
     pub serializable_deferrable: bool,
@@ -105,6 +111,13 @@ impl SyncOptions {
             (true, _) => Parts::SchemaOnly,
             (_, true) => Parts::DataOnly,
             _ => Parts::All,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> crate::catalog::Limits {
+        crate::catalog::Limits {
+            max_age: self.max_snapshot_age.map(Duration::from_secs),
+            yield_after: self.yield_to_ddl.map(Duration::from_secs),
         }
     }
 
