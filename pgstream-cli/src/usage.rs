@@ -6,7 +6,7 @@ use pgstream::ErrorCode;
 use crate::place::redact;
 
 /// Commands of pgstream's design that this version does not have.
-const COMMANDS_NOT_YET: [(&str, &str); 7] = [
+const COMMANDS_NOT_YET: &[(&str, &str)] = &[
     ("import", "load a script with psql: psql -X -v ON_ERROR_STOP=1 -d DATABASE -f FILE"),
     ("restore", "load a script with psql: psql -X -v ON_ERROR_STOP=1 -d DATABASE -f FILE"),
     ("dump", "pgstream's word for it is: pgstream export --from SRC --to FILE"),
@@ -17,7 +17,7 @@ const COMMANDS_NOT_YET: [(&str, &str); 7] = [
 ];
 
 /// Options that people know from pg_dump, from pg_restore or from pgstream's design, and what to do without them.
-const OPTIONS_NOT_YET: [(&str, &str); 46] = [
+const OPTIONS_NOT_YET: &[(&str, &str)] = &[
     ("--mask", "leave rows out with --exclude-table-data PATTERN"),
     ("--where", "leave rows out with --exclude-table-data PATTERN"),
     ("--filter", "name what is wanted with -n, -N, -t, -T and --exclude-table-data"),
@@ -65,7 +65,7 @@ const OPTIONS_NOT_YET: [(&str, &str); 46] = [
 ];
 
 /// Options that people try and that are called otherwise here.
-const OTHER_NAMES: [(&str, &str); 14] = [
+const OTHER_NAMES: &[(&str, &str)] = &[
     ("--file", "the output is named by --to"),
     ("-f", "the output is named by --to"),
     ("--dbname", "the database is named by --from or --to"),
@@ -83,7 +83,7 @@ const OTHER_NAMES: [(&str, &str); 14] = [
 ];
 
 /// Values that the design knows and this version does not.
-const VALUES_NOT_YET: [(&str, &str, &str); 11] = [
+const VALUES_NOT_YET: &[(&str, &str, &str)] = &[
     ("--mode", "swap", "only empty databases are loaded: drop what the target holds, or make a new database beside it"),
     ("--mode", "replace", "only empty databases are loaded: drop what the target holds, or make a new database beside it"),
     ("--mode", "append", "only empty databases are loaded: drop what the target holds, or make a new database beside it"),
@@ -207,5 +207,5 @@ fn value_not_yet(argument: &str, value: &str) -> Option<WrongUsage> {
 /// Whether an option stands among those that are missing.
 #[cfg(test)]
 pub(crate) fn is_listed(option: &str) -> bool {
-    OPTIONS_NOT_YET.iter().chain(&OTHER_NAMES).any(|(name, _)| *name == option)
+    OPTIONS_NOT_YET.iter().chain(OTHER_NAMES).any(|(name, _)| *name == option)
 }
