@@ -157,6 +157,15 @@ async fn a_folder_that_is_missing_or_a_name_that_could_be_a_file_is_told_with_th
     assert_eq!(source.names(), Vec::<String>::new());
 }
 
+#[tokio::test]
+async fn an_export_that_fails_before_the_first_byte_leaves_a_pipe_untouched() {
+    let source = Source::new().await;
+    let outcome = source.run("export --from production --to - --json -t nothing_of_that_name", 4).await;
+    let last = outcome.stderr.lines().last().unwrap_or_default();
+    let report: serde_json::Value = serde_json::from_str(last).unwrap_or_else(|e| panic!("{e}: {last}"));
+    assert_eq!((&report["target"], outcome.text().as_str()), (&"untouched".into(), ""));
+}
+
 /// Starts an export to a pipe, and reads the beginning of the script.
 async fn begun(source: &Source) -> Running {
     let mut running = source.command("export --from production --to -").spawn().await;
