@@ -17,8 +17,8 @@ use crate::syncing::{
     try_sync, try_sync_into, wait_until, wait_until_gone,
 };
 
-/// Sessions at the source that open before the first reader: the one for the catalog, and two keepers.
-const BEFORE_READERS: u64 = 3;
+/// Sessions at the source that open before the first reader: the catalog's, two keepers, and the preflight check's.
+const BEFORE_READERS: u64 = 4;
 
 /// Bytes per second and reader, so that a COPY of [`LARGE`] takes seconds.
 const SLOWLY: u64 = 8 << 20;
@@ -263,9 +263,9 @@ async fn an_object_of_somebody_else_stops_the_cleaning_by_name() {
     let again = async || try_sync(&slow.source.url(), &slow.target.url(), &SyncOptions::default(), &Run::new()).await;
     let failure = again().await.expect_err("a view depends on a table of the broken run");
     assert_eq!(failure.code(), ErrorCode::ApplyFailed, "{}", explain(&failure));
-    let told = explain(&failure);
-    assert!(told.contains("public.large") && told.contains("mine"), "{told}");
-    assert_eq!(slow.target.value("select count(*) from mine").await, "0");
+    let (told, hint) = (explain(&failure), failure.error.hint());
+    assert!(told.contains("public.large") && hint.contains("view public.mine"), "{told} / {hint}");
+    assert_eq!(slow.target.value("table mine").await, "0");
     slow.target.execute("drop view mine").await;
     again().await.unwrap_or_else(|failure| panic!("{}", explain(&failure)));
     oracle::assert_same(&slow.source.url(), &slow.target.url());
@@ -301,7 +301,7 @@ fn worker_faults(seed: u64, spared: u64, direction: Direction) -> Vec<Rule> {
 }
 
 /// One run with faults at the source (by seed), the target, or both.
-async fn run_under_chaos(source: &TestDb, seed: u64) -> Ended {
+async fn run_under_chaos(source: Arc<TestDb>, seed: u64) -> Ended {
     let target = TestDb::create(source.cluster()).await;
     let from = ChaosProxy::plain(source.cluster().address()).await;
     let to = ChaosProxy::plain(target.cluster().address()).await;
@@ -310,15 +310,18 @@ async fn run_under_chaos(source: &TestDb, seed: u64) -> Ended {
         from.set_rules(worker_faults(seed, BEFORE_READERS, Direction::Down));
     }
     if !seed.is_multiple_of(3) {
-        // Behind the guard's sessions come the one with the writer's lock, and a look at what is there.
-        to.set_rules(worker_faults(seed, to.stats().len() as u64 + 2, Direction::Up));
+        // Behind the guard's sessions come the preflight check's, the one with the writer's lock, and a look at what is there.
+        to.set_rules(worker_faults(seed, to.stats().len() as u64 + 3, Direction::Up));
     }
     let watched = Watched::new();
     let mut options = SyncOptions::default();
     options.jobs = 2;
     options.verify = if seed.is_multiple_of(2) { Verify::Rows } else { Verify::Checksum };
     let ended = try_sync_into(&source.url_through(from.address()), admitted, &options, &watched.run).await;
-    judge(source, &target, ended, &watched, &format!("seed {seed}")).await
+    let result = judge(&source, &target, ended, &watched, &format!("seed {seed}")).await;
+    // Dropping a database waits for the sessions of all others to look up; some of those wait for proxies of this thread.
+    tokio::task::spawn_blocking(move || drop(target)).await.expect("no panic");
+    result
 }
 
 /// After a success both are the same; after a failure the target is empty or marked, and the same command works.
@@ -345,11 +348,10 @@ async fn judge(source: &TestDb, target: &TestDb, ended: Result<SyncReport, Failu
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_that_are_cut_delayed_and_reset_do_not_fail_a_run() {
-    let source = TestDb::new().await;
-    source.execute(&crate::syncing::many_tables(12)).await;
-    let source = &source;
-    let results: Vec<Ended> =
-        stream::iter(0..SEEDS).map(|seed| run_under_chaos(source, seed)).buffer_unordered(AT_ONCE).collect().await;
+    let source = Arc::new(TestDb::new().await);
+    source.execute(&crate::syncing::many_tables(8)).await;
+    let runs = stream::iter(0..SEEDS).map(|seed| tokio::spawn(run_under_chaos(source.clone(), seed)));
+    let results: Vec<Ended> = runs.buffer_unordered(AT_ONCE).map(|ended| ended.expect("no panic")).collect().await;
     let proven = results.iter().filter(|r| **r == Ended::Proven).count();
     println!("{proven} of {SEEDS} runs were proven without being begun anew");
     assert!(proven * 100 >= results.len() * 95, "{results:?}");
@@ -359,13 +361,13 @@ async fn workers_that_are_cut_delayed_and_reset_do_not_fail_a_run() {
 async fn a_lost_keeper_or_a_restarted_target_does_not_fail_a_run() {
     let cluster = Arc::new(Cluster::private(*majors().last().expect("a server"), &[]));
     let mut results = Vec::new();
-    for number in 0..10u64 {
+    for number in 0..6u64 {
         let target = if number.is_multiple_of(2) { TestDb::new().await } else { TestDb::create(&cluster).await };
         let slow = Slow::with(TestDb::new().await, target).await;
         let running = slow.start(2).await;
         if number.is_multiple_of(2) {
             slow.end_at_source(KEEPER, 1).await;
-            slow.proxy.cut(End::Reset, |c| c.number > BEFORE_READERS);
+            slow.proxy.cut(End::Reset, |c| c.bytes_down > 200_000);
         } else {
             let restarted = cluster.clone();
             tokio::task::spawn_blocking(move || restarted.restart()).await.expect("it restarts");
@@ -382,7 +384,7 @@ async fn a_lost_keeper_or_a_restarted_target_does_not_fail_a_run() {
 async fn any_connection_may_be_cut_and_the_next_run_succeeds() {
     let source = TestDb::new().await;
     source.execute(&crate::syncing::many_tables(3)).await;
-    for number in 1..=12u64 {
+    for number in 1..=9u64 {
         for at_source in [true, false] {
             let target = TestDb::create(source.cluster()).await;
             let proxy = ChaosProxy::plain(source.cluster().address()).await;

@@ -136,6 +136,14 @@ impl ConnectionError {
         }
     }
 
+    /// What the server says depends on an object that it would not drop: names of objects, never values.
+    pub(super) fn dependents(&self) -> Option<&str> {
+        match self {
+            Self::Server { source, .. } if source.is("2BP01") => source.detail.as_deref(),
+            _ => None,
+        }
+    }
+
     /// When the same call may work. Decided by SQLSTATE where there is one.
     pub fn retry(&self) -> Retry {
         match self {

@@ -90,8 +90,12 @@ impl ImportError {
             Self::Data(e) => e.hint(),
             Self::NotEmpty { .. } => "Name an empty database, or make one with CREATE DATABASE … TEMPLATE template0.".into(),
             Self::Busy { .. } => "Wait for it to end, or cancel it.".into(),
-            Self::CleanUp { .. } => {
-                "Something that is not of that run depends on it. Drop or move it, then run the same command again.".into()
+            Self::CleanUp { source, .. } => {
+                let next = "Something that is not of that run depends on it. Drop or move it, then run the same command again.";
+                match source.dependents() {
+                    Some(dependents) => format!("{next} {}", dependents.replace('\n', "; ")),
+                    None => next.into(),
+                }
             }
             Self::Mismatch { .. } => {
                 "The target is not a copy of the source. Run again; if it happens again, please report it.".into()
