@@ -100,7 +100,7 @@ impl Problem {
                 // The types of a failure are plain; should they not be, the message is what counts.
                 _ => (failure.code().as_str(), failure.to_string(), failure.error.hint()),
             },
-            Self::Usage(usage) => (pgstream::ErrorCode::OptionInvalid.as_str(), usage.message.clone(), usage.hint.clone()),
+            Self::Usage(usage) => (usage.code.as_str(), usage.message.clone(), usage.hint.clone()),
             Self::Cancelled => ("cancelled", "cancelled before the run began".into(), "Run the command again.".into()),
             Self::Output(e) if self.exit() == Exit::ClosedPipe => ("closed_pipe", e.to_string(), String::new()),
             Self::Output(e) => {

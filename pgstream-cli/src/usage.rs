@@ -1,11 +1,12 @@
 //! Command lines that cannot be understood: what to say about each, without repeating a password.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use pgstream::ErrorCode;
 
 use crate::place::redact;
 
 /// Commands of pgstream's design that this version does not have.
-const COMMANDS_NOT_YET: [(&str, &str); 7] = [
+const COMMANDS_NOT_YET: &[(&str, &str)] = &[
     ("import", "load a script with psql: psql -X -v ON_ERROR_STOP=1 -d DATABASE -f FILE"),
     ("restore", "load a script with psql: psql -X -v ON_ERROR_STOP=1 -d DATABASE -f FILE"),
     ("dump", "pgstream's word for it is: pgstream export --from SRC --to FILE"),
@@ -16,7 +17,7 @@ const COMMANDS_NOT_YET: [(&str, &str); 7] = [
 ];
 
 /// Options that people know from pg_dump, from pg_restore or from pgstream's design, and what to do without them.
-const OPTIONS_NOT_YET: [(&str, &str); 44] = [
+const OPTIONS_NOT_YET: &[(&str, &str)] = &[
     ("--mask", "leave rows out with --exclude-table-data PATTERN"),
     ("--where", "leave rows out with --exclude-table-data PATTERN"),
     ("--filter", "name what is wanted with -n, -N, -t, -T and --exclude-table-data"),
@@ -64,7 +65,7 @@ const OPTIONS_NOT_YET: [(&str, &str); 44] = [
 ];
 
 /// Options that people try and that are called otherwise here.
-const OTHER_NAMES: [(&str, &str); 14] = [
+const OTHER_NAMES: &[(&str, &str)] = &[
     ("--file", "the output is named by --to"),
     ("-f", "the output is named by --to"),
     ("--dbname", "the database is named by --from or --to"),
@@ -82,7 +83,7 @@ const OTHER_NAMES: [(&str, &str); 14] = [
 ];
 
 /// Values that the design knows and this version does not.
-const VALUES_NOT_YET: [(&str, &str, &str); 11] = [
+const VALUES_NOT_YET: &[(&str, &str, &str)] = &[
     ("--mode", "swap", "only empty databases are loaded: drop what the target holds, or make a new database beside it"),
     ("--mode", "replace", "only empty databases are loaded: drop what the target holds, or make a new database beside it"),
     ("--mode", "append", "only empty databases are loaded: drop what the target holds, or make a new database beside it"),
@@ -103,12 +104,19 @@ pub(crate) struct WrongUsage {
     pub(crate) message: String,
     /// What to do, as a sentence.
     pub(crate) hint: String,
+    /// The code in reports.
+    pub(crate) code: ErrorCode,
 }
 
 impl WrongUsage {
     /// Passwords are taken out of both.
     pub(crate) fn new(message: impl AsRef<str>, hint: impl AsRef<str>) -> Self {
-        Self { message: redact(message.as_ref()), hint: redact(hint.as_ref()) }
+        Self { message: redact(message.as_ref()), hint: redact(hint.as_ref()), code: ErrorCode::OptionInvalid }
+    }
+
+    /// The same, with another code. It must be one of wrong usage, too.
+    pub(crate) fn coded(self, code: ErrorCode) -> Self {
+        Self { code, ..self }
     }
 
     /// What clap found. Help and version are not wrong, so they are `None`.
@@ -122,15 +130,31 @@ impl WrongUsage {
         let text = redact(&error.render().to_string());
         let message = text.split("\n\n").next().unwrap_or_default().trim().trim_start_matches("error: ");
         let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        let message = message.replace("invalid digit found in string", "a whole number is wanted");
         let command = text.lines().find_map(|l| l.strip_prefix("Usage: ")).and_then(|usage| {
             let words: Vec<&str> =
                 usage.split_whitespace().take_while(|w| w.starts_with(|c: char| c.is_ascii_lowercase())).collect();
             (!words.is_empty()).then(|| words.join(" "))
         });
-        let command = command.unwrap_or_else(|| "pgstream".into());
+        let command = command.unwrap_or_else(|| [Some("pgstream"), called()].into_iter().flatten().collect::<Vec<_>>().join(" "));
         let tip = text.lines().find_map(|l| l.trim().strip_prefix("tip: ")).map(|tip| format!("{}. ", capitalised(tip)));
-        let hint = format!("{}`{command} --help` lists the options and shows examples.", tip.unwrap_or_default());
-        Some(Self { message, hint })
+        let tip = tip.unwrap_or_else(|| naming(error).to_owned());
+        Some(Self::new(message, format!("{tip}`{command} --help` lists the options and shows examples.")))
+    }
+}
+
+/// The command that this program was called with, for errors of clap that do not tell it.
+fn called() -> Option<&'static str> {
+    let names = ["export", "sync", "verify", "check", "inspect", "profiles", "completions", "man"];
+    std::env::args().find_map(|word| names.into_iter().find(|name| *name == word))
+}
+
+/// A word without an option was most likely meant as a database or a file.
+fn naming(error: &clap::Error) -> &'static str {
+    let word = context(error, ContextKind::InvalidArg).unwrap_or("-");
+    match error.kind() {
+        ErrorKind::UnknownArgument if !word.starts_with('-') => "Databases and files are named by --from and --to. ",
+        _ => "",
     }
 }
 
@@ -183,5 +207,5 @@ fn value_not_yet(argument: &str, value: &str) -> Option<WrongUsage> {
 /// Whether an option stands among those that are missing.
 #[cfg(test)]
 pub(crate) fn is_listed(option: &str) -> bool {
-    OPTIONS_NOT_YET.iter().chain(&OTHER_NAMES).any(|(name, _)| *name == option)
+    OPTIONS_NOT_YET.iter().chain(OTHER_NAMES).any(|(name, _)| *name == option)
 }

@@ -1,10 +1,14 @@
 //! The command line as a script sees it: exit code, standard output, standard error.
 
+mod comparisons;
+mod exports;
+
 use pgstream_tests::chaos::ChaosProxy;
 use pgstream_tests::cluster::free_port;
 use pgstream_tests::command::{Outcome, Pgstream};
 use pgstream_tests::database::TestDb;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 /// Two databases, called `production` and `local`.
 struct Two {
@@ -140,6 +144,16 @@ async fn what_is_not_supported_exits_with_2_and_says_what_is() {
         let outcome = Pgstream::new(words.split_whitespace()).run().await.expect_code(2);
         assert!(outcome.stderr.contains("not supported") && outcome.stderr.contains("\nhint:  "), "{words}: {}", outcome.stderr);
     }
+    for (words, hint) in [
+        ("sync production local", "named by --from and --to"),
+        ("sync --from a --to b --jobs many", "`pgstream sync --help`"),
+        ("inspect --from a --mode=empty", "`pgstream inspect --help`"),
+    ] {
+        let outcome = Pgstream::new(words.split_whitespace()).run().await.expect_code(2);
+        assert!(outcome.stderr.contains(hint), "{words}: {}", outcome.stderr);
+    }
+    let outcome = Pgstream::new(["sync", "--from", "", "--to", "b"]).run().await.expect_code(2);
+    assert!(outcome.stderr.contains("error: --from names nothing"), "{}", outcome.stderr);
     let report = Pgstream::new(["--json", "frob"]).run().await.expect_code(2).json();
     assert_eq!((&report["error"]["code"], &report["exit_code"]), (&"option_invalid".into(), &2.into()));
 }
@@ -160,6 +174,31 @@ async fn a_signal_while_connecting_ends_the_program_with_its_code() {
 }
 
 #[tokio::test]
+async fn every_command_can_be_cancelled_while_a_server_does_not_answer() {
+    let two = Two::with_rows().await;
+    let proxy = ChaosProxy::plain(two.source.cluster().address()).await;
+    proxy.pause();
+    let url = two.source.url_through(proxy.address());
+    for words in [
+        "export --from source --to ./a.sql",
+        "export --from source --to -",
+        "verify --from source --to local",
+        "verify --from local --to source",
+        "check --from source --to local",
+        "sync --from source --to local --plan",
+        "inspect --from source",
+        "profiles test source",
+    ] {
+        let before = proxy.stats().len();
+        let running = two.command(words).env("PGSTREAM_PROFILE_SOURCE_URL", &url).spawn().await;
+        proxy.wait_until(|connections| connections.len() > before).await;
+        running.signal("INT").await;
+        let outcome = running.wait().await.expect_code(130);
+        assert!(outcome.stderr.contains("error: ") && outcome.stderr.contains("cancelled"), "{words}: {}", outcome.stderr);
+    }
+}
+
+#[tokio::test]
 async fn a_signal_while_waiting_for_a_lock_leaves_an_empty_target() {
     let two = Two::with_rows().await;
     let client = two.source.client().await;
@@ -173,6 +212,79 @@ async fn a_signal_while_waiting_for_a_lock_leaves_an_empty_target() {
     let outcome = running.wait().await.expect_code(143);
     assert!(outcome.stderr.contains("error: the run was cancelled"), "{}", outcome.stderr);
     assert_eq!(two.tables_in_target().await, "0");
+}
+
+#[tokio::test]
+async fn a_second_signal_leaves_at_once_with_the_code_of_the_first() {
+    let two = Two::with_rows().await;
+    let client = two.source.client().await;
+    client.batch_execute("begin; lock table film in access exclusive mode").await.expect("the lock is free");
+    let proxy = ChaosProxy::plain(two.source.cluster().address()).await;
+    let url = two.source.url_through(proxy.address());
+    let mut running = two.command("sync --from source --to local").env("PGSTREAM_PROFILE_SOURCE_URL", url).spawn().await;
+    let waiting = "select count(*) from pg_locks where not granted and relation = 'film'::regclass";
+    while two.source.value(waiting).await == "0" {
+        tokio::task::yield_now().await;
+    }
+    // Now the source answers nothing, so that a run which ends in good order has to wait for it.
+    proxy.pause();
+    let mut stderr = BufReader::new(running.child().stderr.take().expect("standard error is a pipe"));
+    running.signal("TERM").await;
+    let mut line = String::new();
+    while !line.starts_with("stopping: ") {
+        line.clear();
+        assert_ne!(stderr.read_line(&mut line).await.expect("lines can be read"), 0, "it ended before it said that it stops");
+    }
+    running.signal("INT").await;
+    let outcome = running.wait().await.expect_code(143);
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).await.expect("the rest can be read");
+    assert_eq!((rest.contains("error:"), outcome.text().as_str()), (false, ""), "{rest}");
+}
+
+#[tokio::test]
+async fn a_password_from_a_profile_is_shown_by_no_command_and_stands_in_no_file() {
+    const PASSWORD: &str = "Tr0ub4dor&3 %x";
+    let two = Two::with_rows().await;
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let cluster = two.source.cluster();
+    let role = format!("{}_secret", two.source.name());
+    let source = cluster.create_password_role(&role, PASSWORD, two.source.name());
+    cluster.admin(&format!("alter role {role} superuser"));
+    let target = cluster.url_as(&role, Some(PASSWORD), two.target.name());
+    let wrong = cluster.url_as(&role, Some(&format!("{PASSWORD}!")), two.target.name());
+    let encoded = source.split([':', '@']).nth(2).expect("the URL has a password").to_owned();
+    let calls = [
+        ("profiles list", 0),
+        ("profiles test", 1),
+        ("inspect --from production", 0),
+        ("check --from production --to local", 0),
+        ("sync --from production --to local --plan", 0),
+        ("export --from production --to ./a.sql", 0),
+        ("export --from production --to ./b.sql --strict-names -t nothing", 4),
+        ("sync --from production --to local", 0),
+        ("sync --from production --to local", 4),
+        ("verify --from production --to local", 0),
+        ("verify --from production --to wrong", 1),
+        ("sync --from local --to production", 3),
+        ("sync --from production --to wrong", 1),
+        ("sync --from production --to nobody", 2),
+    ];
+    for (words, code) in calls {
+        for json in ["", " --json"] {
+            // The same call gives something else the second time where it writes.
+            let is_writing = code == 0 && (words.starts_with("sync --from production --to local") || words.starts_with("export"));
+            let code = if is_writing && !json.is_empty() && !words.contains("--plan") { 4 } else { code };
+            let command = Pgstream::new(format!("{words}{json}").split_whitespace()).current_dir(folder.path());
+            let command = command.env("PRODUCTION_DATABASE_URL", &source).env("LOCAL_DATABASE_URL", &target);
+            let outcome = command.env("PGSTREAM_PROFILE_WRONG_URL", &wrong).run().await.expect_code(code);
+            let told = format!("{}{}", outcome.text(), outcome.stderr);
+            assert!(!told.contains(PASSWORD) && !told.contains(&encoded) && !told.is_empty(), "{words}: {told}");
+        }
+    }
+    let script = std::fs::read_to_string(folder.path().join("a.sql")).expect("the script was written");
+    assert!(!script.contains(PASSWORD) && !script.contains(&encoded));
+    cluster.admin(&format!("drop role {role}"));
 }
 
 #[tokio::test]

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use pgstream::ErrorCode;
 use pgstream::archive::{Compression, CompressionMethod, Format};
 use pgstream::storage::Sink;
 
 use crate::Outcome;
 use crate::args::ExportArgs;
-use crate::commands::{database, shell_word};
+use crate::commands::{database, nothing_named, shell_word};
 use crate::engine::{self, Context, Databases};
 use crate::place::Place;
 use crate::report::{Finished, Problem};
@@ -47,9 +48,9 @@ impl Output {
                 Ok(Self { sink: Sink::Path(path), next })
             }
             Place::Store => Err(unsupported("s3:// is not supported yet").into()),
+            Place::Database(word) if word.is_empty() => Err(nothing_named("--to").into()),
             Place::Database(word) => {
-                // A name that is no profile was meant as a file, or is a typo: then the profiles are listed.
-                databases.named(context, "--to", &word)?;
+                databases.named(context, "--to", &word).map_err(|problem| or_file(problem, &word))?;
                 let hint = format!(
                     "To write a database, use `pgstream sync --from {} --to {}`. A file has a known ending or ./ in front.",
                     crate::place::redact(&shell_word(&args.from)),
@@ -59,6 +60,16 @@ impl Output {
             }
         }
     }
+}
+
+/// A name that is no profile is a typo, for which the profiles are listed, or was meant as a file.
+fn or_file(problem: Problem, word: &str) -> Problem {
+    let Problem::Failed(failure) = &problem else { return problem };
+    if failure.code() != ErrorCode::ProfileUnknown {
+        return problem;
+    }
+    let hint = format!("For a file write ./{word}, or a name that ends in .sql, .sql.gz, .sql.zst or .sql.lz4.");
+    WrongUsage::new(failure.to_string(), hint).coded(ErrorCode::ProfileUnknown).into()
 }
 
 /// The format must be one that can be written, and the name must not say something else than the options.

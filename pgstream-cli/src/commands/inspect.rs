@@ -11,6 +11,9 @@ use crate::table::Align::{Left, Right};
 use crate::table::Table;
 use crate::words::{bytes, count};
 
+/// How many obstacles are listed for people.
+const SHOWN_PROBLEMS: usize = 20;
+
 pub(crate) async fn run(args: &InspectArgs, context: &Context, databases: &Databases) -> Outcome {
     let from = database("--from", &args.from, "Files cannot be inspected yet.")?;
     let source = databases.named(context, "--from", from)?;
@@ -61,7 +64,9 @@ fn obstacles(report: &InspectReport) -> Vec<String> {
         lines.push(
             "\nwould make an export fail; export as another role, grant what is missing, or leave them out with -T:".to_owned(),
         );
-        lines.extend(report.problems.iter().map(|problem| format!("  {problem}")));
+        lines.extend(report.problems.iter().take(SHOWN_PROBLEMS).map(|problem| format!("  {problem}")));
+        let more = report.problems.len().saturating_sub(SHOWN_PROBLEMS);
+        lines.extend((more > 0).then(|| format!("  … and {more} more; --json lists all")));
     }
     lines
 }

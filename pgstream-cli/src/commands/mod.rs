@@ -36,6 +36,7 @@ pub(crate) async fn run(cli: Cli, context: &Context) -> Outcome {
 /// The word after `option`, which must name a database.
 fn database<'a>(option: &str, word: &'a str, instead: &str) -> Result<&'a str, WrongUsage> {
     let what = match Place::parse(word) {
+        Place::Database(word) if word.is_empty() => return Err(nothing_named(option)),
         Place::Database(_) => return Ok(word),
         Place::Standard => "standard input or output",
         Place::Store => "an object in a store, which is not supported yet,",
@@ -43,6 +44,11 @@ fn database<'a>(option: &str, word: &'a str, instead: &str) -> Result<&'a str, W
     };
     let hint = format!("Name a database there: a profile, postgres://user@host/database or 'host=… dbname=…'. {instead}");
     Err(WrongUsage::new(format!("{option} {word} names {what} and not a database"), hint.trim_end()))
+}
+
+/// Most often a variable of the shell that is not set.
+fn nothing_named(option: &str) -> WrongUsage {
+    WrongUsage::new(format!("{option} names nothing"), "Check the variables of the shell in the command.")
 }
 
 /// How many tables are listed for people; JSON has all of them.
@@ -85,6 +91,7 @@ mod tests {
     #[test]
     fn a_file_where_a_database_is_meant_is_wrong_usage_with_the_way_out() {
         assert_eq!(database("--to", "staging", "").unwrap(), "staging");
+        assert_eq!(database("--to", "", "").unwrap_err().message, "--to names nothing");
         let cases = [("-", "standard"), ("s3://b/k", "store"), ("./x", "a file"), ("x.sql", "a file"), ("x.dump", "a file")];
         for (word, expected) in cases {
             let wrong = database("--to", word, "Use export.").unwrap_err();

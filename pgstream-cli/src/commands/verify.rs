@@ -40,7 +40,7 @@ fn describe(report: &VerifyReport) -> String {
     ));
     lines.extend(report.differences.iter().take(SHOWN).map(|difference| format!("differs:  {difference}")));
     let more = report.differences.len().saturating_sub(SHOWN);
-    lines.extend((more > 0).then(|| format!("… and {} more; --json lists all", counted(more, "difference"))));
+    lines.extend((more > 0).then(|| format!("… and {} more differences; --json lists all", count(more as u64))));
     lines.extend(report.stale.iter().map(|stale| format!("stale:    {stale}; REFRESH MATERIALIZED VIEW makes it new")));
     lines.extend(report.warnings.iter().map(|warning| format!("warning:  {warning}")));
     lines.join("\n")

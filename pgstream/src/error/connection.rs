@@ -125,7 +125,13 @@ impl ConnectionError {
             Self::Tls { .. } => "Check sslmode, sslrootcert and the host name in the server's certificate.".into(),
             Self::Lost { .. } => "Run the same command again. If it happens again, look into the server's log.".into(),
             Self::Protocol { .. } => "Check that the address is a PostgreSQL server and not something in front of it.".into(),
-            Self::Server { source, .. } => source.hint.clone().unwrap_or_else(|| "The server's log has the statement.".into()),
+            Self::Server { source, .. } => match source.hint.clone() {
+                Some(hint) => hint,
+                None if source.is("42501") => {
+                    "Grant the role what it lacks, or name another role in the connection string.".into()
+                }
+                None => "The server's log has the statement.".into(),
+            },
             Self::Unsupported { .. } => "pgstream works with PostgreSQL 13 to 18.".into(),
         }
     }

@@ -103,7 +103,7 @@ pub enum GuardError {
         problem: String,
     },
     /// A file of variables cannot be understood.
-    #[error("could not read {path}, line {line}: {problem}")]
+    #[error("could not read {path}{}: {problem}", Line(*.line))]
     EnvFile {
         /// The file.
         path: PathBuf,
@@ -129,6 +129,18 @@ pub enum GuardError {
         #[source]
         source: ConnectionError,
     },
+}
+
+/// `, line 3`, or nothing for a file that was not opened.
+struct Line(usize);
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            line => write!(f, ", line {line}"),
+        }
+    }
 }
 
 impl GuardError {
@@ -163,6 +175,7 @@ impl GuardError {
                 "Set PGSTREAM_PROFILE_<NAME>_URL to make a profile, or write postgres://user@host/database.".into()
             }
             Self::Profile { .. } => "Correct the variable; the documentation's page on the guard lists its values.".into(),
+            Self::EnvFile { line: 0, .. } => "Check the name of the file, and that this user may read it.".into(),
             Self::EnvFile { .. } => "Write NAME=value, one per line; put values with blanks or # into single quotes.".into(),
             Self::Memory { .. } => {
                 "It says which databases are protected, so it is not skipped. Restore the file, or move it away and run \

@@ -15,7 +15,7 @@ pub enum StorageError {
         path: String,
     },
     /// The operating system refused.
-    #[error("could not {action} {path} after {bytes} bytes")]
+    #[error("could not {action} {path}{}", After(.action, *.bytes))]
     Failed {
         /// `create`, `write`, `sync`, `publish`.
         action: &'static str,
@@ -35,6 +35,18 @@ pub enum StorageError {
     /// The run ended before the output was complete, so nothing was published.
     #[error("the output was abandoned before its end")]
     Abandoned,
+}
+
+/// ` after 12 bytes`, where bytes were on their way.
+struct After<'a>(&'a str, u64);
+
+impl std::fmt::Display for After<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self("create" | "open", _) => Ok(()),
+            Self(_, bytes) => write!(f, " after {bytes} bytes"),
+        }
+    }
 }
 
 impl StorageError {
@@ -74,6 +86,7 @@ fn failed_hint(kind: io::ErrorKind) -> &'static str {
             "Make room, or write to another disk; the unfinished file was removed."
         }
         io::ErrorKind::NotFound => "Create the folder first.",
+        io::ErrorKind::IsADirectory => "Name a file in that folder.",
         io::ErrorKind::PermissionDenied => "Give this user the right to write there, or choose another folder.",
         _ => "Check the disk and the folder; the unfinished file was removed.",
     }

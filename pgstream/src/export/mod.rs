@@ -59,10 +59,7 @@ const TICK: Duration = Duration::from_millis(500);
 /// `run.cancel()` ends the backends at the source, leaves no file, and makes this return the code `cancelled`. Dropping the
 /// future does the same without waiting.
 pub async fn export(source: &ConnectionConfig, to: Sink, options: &ExportOptions, run: &Run) -> Result<ExportReport, Failure> {
-    let target = match &to {
-        Sink::Path(_) => TargetState::Untouched,
-        _ => TargetState::Changed,
-    };
+    let is_file = matches!(to, Sink::Path(_));
     run.enter(Phase::Preflight);
     let source = &source.with_application_name(&format!("pgstream:{}", run.job()));
     let exported = tokio::select! {
@@ -73,7 +70,12 @@ pub async fn export(source: &ConnectionConfig, to: Sink, options: &ExportOptions
     if exported.is_ok() {
         run.announce(EventType::Report);
     }
-    exported.map_err(|error| Failure::new(error, target, run))
+    exported.map_err(|error| {
+        // What went into a stream stays there; before the schema nothing is written into any output.
+        let is_untouched = is_file || run.phase() == Phase::Preflight;
+        let target = if is_untouched { TargetState::Untouched } else { TargetState::Changed };
+        Failure::new(error, target, run)
+    })
 }
 
 async fn write_archive(source: &ConnectionConfig, to: Sink, options: &ExportOptions, run: &Run) -> Result<ExportReport, Error> {
