@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use pgstream::catalog::Filter;
-use pgstream::sync::SyncOptions;
-
-use crate::engine::{ExportOptions, VerifyOptions};
+use pgstream::export::ExportOptions;
+use pgstream::sync::{SyncOptions, VerifyOptions};
 
 /// Headings in the help.
 const GUARD: &str = "Guard";
@@ -109,7 +108,7 @@ pub(crate) enum Command {
     /// Copy a database into another one, and prove that everything arrived
     #[command(after_help = SYNC_EXAMPLES)]
     Sync(Box<SyncArgs>),
-    /// Compare two databases: definitions and rows
+    /// Compare the contents of two databases: tables, rows, sequences, large objects
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(Box<VerifyArgs>),
     /// Find what would make a sync fail, and write nothing
@@ -174,19 +173,8 @@ pub(crate) struct ExportArgs {
     /// The file to write: a name with a known ending (.sql, .sql.gz, .sql.zst, .sql.lz4), a path with ./ or / in front, or -
     #[arg(long, value_name = "FILE")]
     pub(crate) to: String,
-    /// The format; what the name says if not given
-    #[arg(short = 'F', long, value_enum)]
-    pub(crate) format: Option<FormatWord>,
     #[command(flatten)]
     pub(crate) options: ExportOptions,
-}
-
-/// Formats that can be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FormatWord {
-    /// A script that psql loads
-    #[value(alias = "p")]
-    Plain,
 }
 
 #[derive(Debug, Args)]

@@ -8,12 +8,13 @@ mod place;
 mod progress;
 mod report;
 mod signals;
+mod table;
 mod usage;
 mod words;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Parser;
 
@@ -59,8 +60,8 @@ fn run(cli: Cli, started: Instant) -> Exit {
     match runtime {
         Ok(runtime) => {
             let exit = runtime.block_on(watched(cli, started));
-            // A blocking call that hangs, such as the look-up of a name, is of no use to anybody now.
-            runtime.shutdown_timeout(Duration::from_millis(100));
+            // A thread that hangs in the look-up of a name, or in a pipe that nobody reads, cannot be told to stop.
+            runtime.shutdown_background();
             exit
         }
         Err(e) => {

@@ -148,6 +148,8 @@ impl Report {
         let seconds = (around.elapsed.as_secs_f64() * 1000.0).round() / 1000.0;
         let own = [
             ("command", json!(around.command)),
+            // A report that tells of no target is of a command that writes none.
+            ("target", json!(TargetState::Untouched)),
             ("seconds", json!(seconds)),
             ("peak_memory_bytes", json!(around.peak_memory)),
             ("warnings", json!(around.warnings)),
@@ -187,10 +189,13 @@ impl Report {
             (None, Some(text)) => vec![text.trim_end().to_owned()],
             (None, None) => facts.success(self.exit),
         };
+        lines.retain(|line| !line.is_empty());
         if let Some(next) = &self.next {
+            // Below a table it would look like one of its rows.
+            let is_in_sections = lines.iter().any(|line| line.contains("\n\n"));
+            lines.extend(is_in_sections.then(String::new));
             lines.push(format!("next:    {next}"));
         }
-        lines.retain(|line| !line.is_empty());
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 }
@@ -267,10 +272,12 @@ struct TableFacts {
 
 impl Facts {
     fn failure(&self, error: &ErrorFacts, color: Color) -> Vec<String> {
-        let mut lines = vec![format!("{} {}", color.label("error:"), error.message)];
-        lines.extend(error.causes.iter().map(|cause| format!("cause: {cause}")));
+        // What has several lines tells of several things: all of them stand in one column.
+        let indented = |text: &str| text.replace('\n', "\n       ");
+        let mut lines = vec![format!("{} {}", color.label("error:"), indented(&error.message))];
+        lines.extend(error.causes.iter().map(|cause| format!("cause: {}", indented(cause))));
         if !error.hint.is_empty() {
-            lines.push(format!("hint:  {}", error.hint));
+            lines.push(format!("hint:  {}", indented(&error.hint)));
         }
         let is_told = self.target.is_some_and(|target| target != TargetState::Untouched);
         lines.extend(self.target.filter(|_| is_told).map(|target| format!("state: {}", meaning(target))));
@@ -331,42 +338,6 @@ fn meaning(target: TargetState) -> &'static str {
         TargetState::Restored => "restored (what was written was taken back)",
         TargetState::Changed => "changed (something was written and is still there)",
         TargetState::Replaced => "replaced (it holds what the source held)",
-    }
-}
-
-/// A value as indented text, for reports that have no form of their own.
-pub(crate) fn outline(fields: &Map<String, Value>) -> String {
-    let mut lines = Vec::new();
-    fields.iter().for_each(|(name, value)| outline_field(&mut lines, 0, name, value));
-    lines.join("\n")
-}
-
-fn outline_field(lines: &mut Vec<String>, depth: usize, name: &str, value: &Value) {
-    let (indent, name) = ("  ".repeat(depth), name.replace('_', " "));
-    match value {
-        Value::Null => {}
-        Value::Array(items) if items.is_empty() => {}
-        Value::Object(fields) => {
-            lines.push(format!("{indent}{name}:"));
-            fields.iter().for_each(|(name, value)| outline_field(lines, depth + 1, name, value));
-        }
-        Value::Array(items) => {
-            lines.push(format!("{indent}{name} ({}):", items.len()));
-            lines.extend(items.iter().map(|item| format!("{indent}  {}", inline(item))));
-        }
-        plain => lines.push(format!("{indent}{name}: {}", inline(plain))),
-    }
-}
-
-fn inline(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Object(fields) => {
-            let told = fields.iter().filter(|(_, v)| !v.is_null());
-            told.map(|(name, value)| format!("{}: {}", name.replace('_', " "), inline(value))).collect::<Vec<_>>().join(", ")
-        }
-        Value::Array(items) => items.iter().map(inline).collect::<Vec<_>>().join(" "),
-        other => other.to_string(),
     }
 }
 

@@ -149,22 +149,6 @@ fn passwords_stay_out_of_reports() {
     assert!(!texts.concat().contains("s3cret"), "{texts:?}");
 }
 
-#[test]
-fn a_report_without_a_form_is_an_outline() {
-    let fields = json!({
-        "is_ready": false,
-        "problems": [{ "what": "role x is missing", "hint": "Use --no-owner." }],
-        "source": { "database": "d", "system_identifier": null },
-        "warnings": [],
-    });
-    let Value::Object(fields) = fields else { unreachable!() };
-    let text = outline(&fields);
-    for line in ["is ready: false", "problems (1):", "  hint: Use --no-owner., what: role x is missing", "  database: d"] {
-        assert!(text.lines().any(|l| l == line), "{line:?} is not in\n{text}");
-    }
-    assert!(!text.contains("warnings") && !text.contains("system identifier"), "{text}");
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn peak_memory_is_told() {

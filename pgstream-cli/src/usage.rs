@@ -16,7 +16,7 @@ const COMMANDS_NOT_YET: [(&str, &str); 7] = [
 ];
 
 /// Options that people know from pg_dump, from pg_restore or from pgstream's design, and what to do without them.
-const OPTIONS_NOT_YET: [(&str, &str); 46] = [
+const OPTIONS_NOT_YET: [(&str, &str); 44] = [
     ("--mask", "leave rows out with --exclude-table-data PATTERN"),
     ("--where", "leave rows out with --exclude-table-data PATTERN"),
     ("--filter", "name what is wanted with -n, -N, -t, -T and --exclude-table-data"),
@@ -31,8 +31,6 @@ const OPTIONS_NOT_YET: [(&str, &str); 46] = [
     ("--before-sql", "run the statements with psql before"),
     ("--after-sql", "run the statements with psql afterwards"),
     ("--keep-outbound", "make subscriptions by hand afterwards"),
-    ("--max-snapshot-age", "end the run from outside, by SIGTERM"),
-    ("--yield-to-ddl", "end the run from outside, by SIGTERM"),
     ("--snapshot", "a run makes its own snapshot"),
     ("--inserts", "rows are written as COPY"),
     ("--column-inserts", "rows are written as COPY"),
@@ -61,7 +59,7 @@ const OPTIONS_NOT_YET: [(&str, &str); 46] = [
     ("--exclude-table-data-and-children", "name partitions and children with patterns"),
     ("--statistics", "statistics are made new by ANALYZE"),
     ("--lock-wait-timeout", "pgstream's word for it is --lock-timeout SECONDS"),
-    ("--restrict-key", "the key is drawn at random"),
+    ("--restrict-key", "it belongs to scripts, which `export` writes"),
     ("--verbose", "progress is always shown; --json tells everything"),
 ];
 

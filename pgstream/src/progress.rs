@@ -173,6 +173,8 @@ struct Shared {
     bytes_expected: AtomicU64,
     units_done: AtomicU64,
     units_total: AtomicU64,
+    /// Work that is under way and counted as soon as it is done.
+    units_half_done: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -246,6 +248,7 @@ impl Run {
             bytes_expected: zero(),
             units_done: zero(),
             units_total: zero(),
+            units_half_done: zero(),
             state: Mutex::new(state),
         };
         Self { cancel: CancellationToken::new(), shared: Arc::new(shared) }
@@ -360,6 +363,11 @@ impl Run {
         self.shared.units_done.fetch_sub(units, Ordering::Relaxed);
     }
 
+    /// How much of the work that is under way is done: it moves percent and time left before the work is counted as done.
+    pub(crate) fn set_half_done(&self, units: u64) {
+        self.shared.units_half_done.store(units, Ordering::Relaxed);
+    }
+
     /// Rows arrived.
     pub fn moved(&self, rows: u64, bytes: u64) {
         self.shared.rows.fetch_add(rows, Ordering::Relaxed);
@@ -404,7 +412,9 @@ impl Run {
         let Some(observer) = &self.shared.observer else { return };
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let bytes = ByteTally { done: load(&self.shared.bytes_done), expected: load(&self.shared.bytes_expected) };
-        let units = Tally { done: load(&self.shared.units_done), total: load(&self.shared.units_total) };
+        let total = load(&self.shared.units_total);
+        let done = load(&self.shared.units_done) + load(&self.shared.units_half_done);
+        let units = Tally { done: done.min(total), total };
         state.rate.update(bytes.done, units.done);
         let event = Event {
             v: EVENT_VERSION,

@@ -133,7 +133,10 @@ impl Drop for TestDb {
         );
         let drop = format!("drop database if exists {} with (force)", identifier(&self.name));
         for statement in [slots, drop] {
-            if let Err(problem) = sql::run_blocking(&self.cluster.url("postgres"), &statement) {
+            // DROP DATABASE waits until every session of the server has looked up, also one that waits for a test which failed
+            // and is here now.
+            let url = format!("{}?options=-c%20statement_timeout%3D20s", self.cluster.url("postgres"));
+            if let Err(problem) = sql::run_blocking(&url, &statement) {
                 // A test may have stopped its server; whoever reads a red test wants the test's own words first.
                 eprintln!("could not clean up {}: {problem}", self.name);
                 return;

@@ -6,11 +6,11 @@ use pgstream::archive::{Compression, CompressionMethod, Format};
 use pgstream::storage::Sink;
 
 use crate::Outcome;
-use crate::args::{ExportArgs, FormatWord};
+use crate::args::ExportArgs;
 use crate::commands::{database, shell_word};
 use crate::engine::{self, Context, Databases};
 use crate::place::Place;
-use crate::report::Problem;
+use crate::report::{Finished, Problem};
 use crate::usage::WrongUsage;
 
 /// How a script is loaded.
@@ -20,9 +20,8 @@ pub(crate) async fn run(args: &ExportArgs, context: &Context, databases: &Databa
     let from = database("--from", &args.from, "A file cannot be exported.")?;
     let output = Output::choose(args, databases, context)?;
     let source = databases.named(context, "--from", from)?;
-    let mut options = args.options.clone();
-    options.compress = Some(output.compression);
-    let finished = engine::export(context, &source, output.sink, &options).await?;
+    let report = engine::export(context, &source, output.sink, &args.options).await?;
+    let finished = Finished::new(&report)?;
     Ok(match output.next {
         Some(next) => finished.next(next),
         None => finished,
@@ -33,20 +32,19 @@ pub(crate) async fn run(args: &ExportArgs, context: &Context, databases: &Databa
 #[derive(Debug)]
 struct Output {
     sink: Sink,
-    compression: Compression,
     /// How it is loaded; `None` if it went into a pipe.
     next: Option<String>,
 }
 
 impl Output {
     fn choose(args: &ExportArgs, databases: &Databases, context: &Context) -> Result<Self, Problem> {
-        let given = args.options.compress;
+        let given = args.options.compression;
         match Place::parse(&args.to) {
-            Place::Standard => Ok(Self { sink: Sink::Stdout, compression: given.unwrap_or_default(), next: None }),
+            Place::Standard => Ok(Self { sink: Sink::Stdout, next: None }),
             Place::File(path) => {
-                let compression = in_file(&path, args.format, given)?;
+                let compression = in_file(&path, args.options.format, given)?;
                 let next = Some(load(&path, compression.method));
-                Ok(Self { sink: Sink::Path(path), compression, next })
+                Ok(Self { sink: Sink::Path(path), next })
             }
             Place::Store => Err(unsupported("s3:// is not supported yet").into()),
             Place::Database(word) => {
@@ -64,9 +62,9 @@ impl Output {
 }
 
 /// The format must be one that can be written, and the name must not say something else than the options.
-fn in_file(path: &Path, format: Option<FormatWord>, given: Option<Compression>) -> Result<Compression, WrongUsage> {
+fn in_file(path: &Path, format: Option<Format>, given: Option<Compression>) -> Result<Compression, WrongUsage> {
     let name = path.to_string_lossy();
-    match format.map(|FormatWord::Plain| Format::Plain).or_else(|| Format::from_file_name(&name)) {
+    match format.or_else(|| Format::from_file_name(&name)) {
         None | Some(Format::Plain) => {}
         Some(Format::Directory) => {
             return Err(unsupported(format!("{name} names a directory archive, which is not supported yet")));
@@ -96,20 +94,6 @@ fn load(path: &Path, method: CompressionMethod) -> String {
     }
 }
 
-/// Understands `METHOD`, `METHOD:LEVEL`, and as pg_dump does `METHOD:level=LEVEL` and a bare level of gzip.
-pub(crate) fn compression(text: &str) -> Result<Compression, String> {
-    let word = match text.parse::<u32>() {
-        Ok(0) => "none".to_owned(),
-        Ok(level) => format!("gzip:{level}"),
-        Err(_) => text.replace(":level=", ":"),
-    };
-    let compression: Compression = word.parse().map_err(|e: pgstream::error::ArchiveError| e.to_string())?;
-    match compression.method.is_built() {
-        true => Ok(compression),
-        false => Err(format!("this build has no {}", compression.method.as_str())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,24 +115,7 @@ mod tests {
             let chosen = in_file(Path::new(name), None, given).map(|c| c.to_string());
             assert_eq!(chosen.as_deref().ok(), expected, "{name} {given:?}: {chosen:?}");
         }
-        assert!(in_file(Path::new("a.dump"), Some(FormatWord::Plain), None).is_ok());
-    }
-
-    #[test]
-    fn compression_is_understood_as_pg_dump_does() {
-        let cases = [
-            ("0", Some("none")),
-            ("9", Some("gzip:9")),
-            ("gzip", Some("gzip")),
-            ("zstd:3", Some("zstd:3")),
-            ("zstd:level=3", Some("zstd:3")),
-            ("none", Some("none")),
-            ("bzip2", None),
-            ("gzip:10", None),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(compression(text).map(|c| c.to_string()).as_deref().ok(), expected, "{text}");
-        }
+        assert!(in_file(Path::new("a.dump"), Some(Format::Plain), None).is_ok());
     }
 
     #[test]

@@ -9,11 +9,14 @@ pub(crate) mod profiles;
 pub(crate) mod sync;
 pub(crate) mod verify;
 
+use pgstream::report::EndReport;
+
 use crate::Outcome;
 use crate::args::{Cli, Command};
 use crate::engine::{Context, Databases};
 use crate::place::Place;
 use crate::usage::WrongUsage;
+use crate::words::count;
 
 /// Runs a command.
 pub(crate) async fn run(cli: Cli, context: &Context) -> Outcome {
@@ -40,6 +43,30 @@ fn database<'a>(option: &str, word: &'a str, instead: &str) -> Result<&'a str, W
     };
     let hint = format!("Name a database there: a profile, postgres://user@host/database or 'host=… dbname=…'. {instead}");
     Err(WrongUsage::new(format!("{option} {word} names {what} and not a database"), hint.trim_end()))
+}
+
+/// How many tables are listed for people; JSON has all of them.
+const SHOWN_TABLES: usize = 20;
+
+/// A table as SQL writes it.
+fn relation(schema: &str, name: &str) -> String {
+    pgstream::QualifiedName::new(schema, name).to_string()
+}
+
+/// `user@host:port/database (PostgreSQL 15.4)`.
+fn end(end: &EndReport) -> String {
+    match &end.server_version {
+        Some(version) => format!("{} (PostgreSQL {version})", end.name),
+        None => end.name.clone(),
+    }
+}
+
+/// `1 error`, `2 errors`.
+fn counted(number: usize, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        number => format!("{} {one}s", count(number as u64)),
+    }
 }
 
 /// A word as a shell takes it.

@@ -9,6 +9,7 @@ use crate::args::ProfilesAction;
 use crate::engine::{Context, Databases};
 use crate::exit_code::Exit;
 use crate::report::{Finished, Problem};
+use crate::table::{Align, Table};
 use crate::usage::WrongUsage;
 
 pub(crate) async fn run(action: &ProfilesAction, context: &Context, databases: &Databases) -> Outcome {
@@ -44,21 +45,12 @@ fn list(databases: &Databases) -> Outcome {
     let text = match profiles.is_empty() {
         true => "There are no profiles. Set PRODUCTION_DATABASE_URL, LOCAL_DATABASE_URL or PGSTREAM_PROFILE_<NAME>_URL.".into(),
         false => {
-            let rows: Vec<_> = profiles.iter().map(|p| [p.name, p.class, p.writes, p.variable]).collect();
-            table(["NAME", "CLASS", "WRITTEN TO", "VARIABLE"], &rows)
+            let mut table = Table::new(["NAME", "CLASS", "WRITTEN TO", "VARIABLE"], [Align::Left; 4]);
+            profiles.iter().for_each(|p| table.row([p.name, p.class, p.writes, p.variable].map(str::to_owned)));
+            table.lines().join("\n")
         }
     };
     Ok(Finished::new(&serde_json::json!({ "profiles": profiles }))?.reading(text))
-}
-
-fn table<const N: usize>(head: [&str; N], rows: &[[&str; N]]) -> String {
-    let width = |column: usize| rows.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let line = |row: &[&str; N]| {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    [&head].into_iter().chain(rows).map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[derive(Serialize)]
@@ -138,15 +130,4 @@ async fn forget(name: &str, context: &Context, databases: &Databases) -> Outcome
         return Err(WrongUsage::new(format!("nothing is remembered of {name}"), hint).into());
     }
     Ok(Finished::new(&serde_json::json!({ "forgotten": name }))?.reading(format!("Forgotten: {name}.")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_aligned() {
-        let text = table(["NAME", "CLASS"], &[["production", "production"], ["dev", "dev"]]);
-        assert_eq!(text, "NAME        CLASS\nproduction  production\ndev         dev");
-    }
 }

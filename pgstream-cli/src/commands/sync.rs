@@ -1,13 +1,18 @@
 //! `pgstream sync`: one database into another.
 
-use pgstream::sync::SyncOptions;
+use pgstream::Proven;
+use pgstream::sync::{SyncOptions, SyncPlan};
 
 use crate::Outcome;
 use crate::args::SyncArgs;
-use crate::commands::{database, shell_word};
+use crate::commands::{SHOWN_TABLES, database, end, relation, shell_word};
 use crate::engine::{Context, Databases, Pair};
 use crate::exit_code::Exit;
+use crate::report::Finished;
+use crate::table::Align::{Left, Right};
+use crate::table::Table;
 use crate::usage::WrongUsage;
+use crate::words::{bytes, count};
 
 /// Refuses what the library's options have and its engine does not do yet: an option that is ignored would be a promise broken.
 pub(crate) fn refuse_ignored(options: &SyncOptions) -> Result<(), WrongUsage> {
@@ -30,13 +35,47 @@ pub(crate) async fn run(args: &SyncArgs, context: &Context, databases: &Database
     let pair = Pair::new(context, databases, from, to)?;
     let ends = format!("--from {} --to {}", shell_word(from), shell_word(to));
     if args.plan {
-        return Ok(pair.plan(context, &args.guard, &args.options).await?.next(format!("pgstream sync {ends}")));
+        let plan = pair.plan(context, &args.guard, &args.options).await?;
+        return Ok(Finished::new(&plan)?.reading(describe(&plan)).next(format!("pgstream check {ends}")));
     }
-    let finished = pair.sync(context, &args.guard, &args.options).await?;
-    Ok(match finished.exit {
-        Exit::Proven => finished.next(format!("pgstream verify {ends}")),
-        _ => finished,
+    let report = pair.sync(context, &args.guard, &args.options).await?;
+    let finished = Finished::new(&report)?;
+    let is_success = report.proven != Proven::None || args.options.accept_unproven;
+    Ok(match is_success {
+        true => finished.next(format!("pgstream verify {ends}")),
+        false => finished.ending(Exit::Failed),
     })
+}
+
+/// What would be done, for people.
+fn describe(plan: &SyncPlan) -> String {
+    let mut lines = vec!["plan: nothing was written".to_owned(), format!("from:    {}", end(&plan.from))];
+    lines.push(format!("to:      {}", end(&plan.to)));
+    let rows = (count(plan.tables.len() as u64), bytes(plan.bytes));
+    lines.push(format!("rows:    {} tables, {} at the source, {} at the same time", rows.0, rows.1, plan.jobs));
+    lines.push(format!("objects: {}", count(plan.entries.len() as u64)));
+    let kinds = by_kind(plan.entries.iter().map(|entry| entry.kind)).into_iter();
+    let kinds: Vec<_> = kinds.map(|(kind, number)| [kind.to_owned(), count(number)]).collect();
+    let mut tables = Table::new(["TABLE", "SIZE", "ROWS TRAVEL AS", "WRITTEN"], [Left, Right, Left, Left]);
+    for table in &plan.tables {
+        let written = if table.is_frozen { "frozen, by one writer" } else { "through the partitioned table" };
+        let cells = [relation(&table.schema, &table.name), bytes(table.bytes), table.format.to_owned(), written.to_owned()];
+        tables.row(cells);
+    }
+    let mut objects = Table::new(["OBJECTS TO MAKE", "COUNT"], [Left, Right]);
+    kinds.into_iter().for_each(|cells| objects.row(cells));
+    lines.extend(objects.section(usize::MAX, ""));
+    lines.extend(tables.section(SHOWN_TABLES, "tables; --json lists all"));
+    lines.join("\n")
+}
+
+/// How many of each, most first.
+fn by_kind<'a>(kinds: impl Iterator<Item = &'a str>) -> Vec<(&'a str, u64)> {
+    let mut counted = std::collections::BTreeMap::new();
+    kinds.for_each(|kind| *counted.entry(kind).or_insert(0) += 1);
+    let mut counted: Vec<_> = counted.into_iter().collect();
+    counted.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    counted
 }
 
 #[cfg(test)]

@@ -120,9 +120,22 @@ impl Compression {
         }
     }
 
+    /// As [`FromStr`], and the method must be in this build. For command lines, which say themselves what they were given.
+    #[cfg(feature = "clap")]
+    pub(crate) fn parse_built(text: &str) -> Result<Self, String> {
+        let compression = Self::parse(text)?;
+        match compression.method.is_built() {
+            true => Ok(compression),
+            false => Err(format!("this build of pgstream has no {}", compression.method.as_str())),
+        }
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
+        // A number alone is a level of gzip, and 0 is none. Source: PostgreSQL manual, `pg_dump --compress`.
         let (word, level) = match text.split_once(':') {
-            Some((word, level)) => (word, Some(level)),
+            Some((word, level)) => (word, Some(level.strip_prefix("level=").unwrap_or(level))),
+            None if text == "0" => ("none", None),
+            None if text.parse::<u32>().is_ok() => ("gzip", Some(text)),
             None => (text, None),
         };
         let method = CompressionMethod::ALL.into_iter().find(|m| m.as_str() == word);
@@ -140,7 +153,7 @@ impl Compression {
 impl FromStr for Compression {
     type Err = ArchiveError;
 
-    /// `method` or `method:level`.
+    /// `method`, `method:level`, and as `pg_dump` has it also `method:level=9`, and `9` for gzip.
     fn from_str(text: &str) -> Result<Self, ArchiveError> {
         Self::parse(text).map_err(|problem| ArchiveError::OptionValue { what: "compression", text: text.to_owned(), problem })
     }
@@ -173,11 +186,15 @@ impl From<Compression> for String {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Format {
-    /// A script for psql: `-`, `.sql`, `.sql.gz`, `.sql.zst`, `.sql.lz4`.
+    /// A script for psql: `-`, `.sql`, `.sql.gz`, `.sql.zst`, `.sql.lz4`
+    #[cfg_attr(feature = "clap", value(alias = "p"))]
     Plain,
-    /// One file for pg_restore: `.dump`.
+    // A command line offers a format once it can be written.
+    /// One file for pg_restore: `.dump`
+    #[cfg_attr(feature = "clap", value(skip))]
     Custom,
-    /// A folder for pg_restore: a trailing `/`.
+    /// A folder for pg_restore: a trailing `/`
+    #[cfg_attr(feature = "clap", value(skip))]
     Directory,
 }
 
@@ -249,6 +266,10 @@ mod tests {
             ("zstd:1", Ok("zstd")),
             ("zstd:-3", Ok("zstd:-3")),
             ("gzip:9", Ok("gzip:9")),
+            ("9", Ok("gzip:9")),
+            ("0", Ok("none")),
+            ("10", Err("the levels of gzip are 1 to 9")),
+            ("zstd:level=3", Ok("zstd:3")),
             ("lz4", Ok("lz4")),
             ("lz4:3", Err("lz4 has no levels")),
             ("gzip:0", Err("the levels of gzip are 1 to 9")),

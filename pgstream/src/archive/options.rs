@@ -14,47 +14,48 @@ use super::toc::{Toc, TocEntry};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct OutputOptions {
-    /// No `ALTER … OWNER TO`.
+    /// Leave ownership to the role that loads it
     #[cfg_attr(feature = "clap", arg(short = 'O', long))]
     pub no_owner: bool,
-    /// No `GRANT`, `REVOKE` and `ALTER DEFAULT PRIVILEGES`.
+    /// Leave privileges out: GRANT, REVOKE, ALTER DEFAULT PRIVILEGES
     #[cfg_attr(feature = "clap", arg(short = 'x', long, visible_alias = "no-acl"))]
     pub no_privileges: bool,
-    /// No `COMMENT ON`.
+    /// Leave comments out
     #[cfg_attr(feature = "clap", arg(long))]
     pub no_comments: bool,
-    /// Everything into the default tablespace of the target.
+    /// Use the default tablespace of the target for everything
     #[cfg_attr(feature = "clap", arg(long))]
     pub no_tablespaces: bool,
-    /// Everything with the default table access method of the target.
+    /// Use the default table access method of the target for everything
     #[cfg_attr(feature = "clap", arg(long))]
     pub no_table_access_method: bool,
-    /// Only these sections; empty: all.
+    /// Only this section; may be repeated
     #[cfg_attr(feature = "clap", arg(long = "section", value_enum, value_name = "SECTION"))]
     pub sections: Vec<Section>,
-    /// No rows, no values of sequences, no large objects.
+    /// Definitions only: no rows, no values of sequences, no large objects
     #[cfg_attr(feature = "clap", arg(short = 's', long))]
     pub schema_only: bool,
-    /// Only rows, values of sequences and large objects.
+    /// Rows, values of sequences and large objects only, no definitions
     #[cfg_attr(feature = "clap", arg(short = 'a', long))]
     pub data_only: bool,
-    /// First drop everything, in reverse order.
+    /// Drop everything first, in reverse order
     #[cfg_attr(feature = "clap", arg(short = 'c', long))]
     pub clean: bool,
-    /// Drop only what is there. Needs `clean`.
+    /// Drop only what is there; goes with --clean
     #[cfg_attr(feature = "clap", arg(long))]
     pub if_exists: bool,
+    // A command line has an option once it is built: until then `check` refuses it, for those who set the field.
     /// Create the database itself and connect to it.
-    #[cfg_attr(feature = "clap", arg(short = 'C', long))]
+    #[cfg_attr(feature = "clap", arg(skip))]
     pub create: bool,
     /// Rows as `INSERT` commands.
-    #[cfg_attr(feature = "clap", arg(long))]
+    #[cfg_attr(feature = "clap", arg(skip))]
     pub inserts: bool,
     /// Rows as `INSERT` commands with the names of columns.
-    #[cfg_attr(feature = "clap", arg(long))]
+    #[cfg_attr(feature = "clap", arg(skip))]
     pub column_inserts: bool,
     /// How many rows one `INSERT` has.
-    #[cfg_attr(feature = "clap", arg(long, value_name = "ROWS"))]
+    #[cfg_attr(feature = "clap", arg(skip))]
     pub rows_per_insert: Option<u32>,
 }
 

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Where the options stand in the help of a command line.
+#[cfg(feature = "clap")]
+const HEADING: &str = "Which objects (patterns as in psql; each may be repeated)";
+
 /// Which objects are wanted. Nothing given: all of them.
 ///
 /// Every value is a pattern as psql understands it: `*` and `?` are wildcards, letters are folded to lower case, double
@@ -18,28 +22,28 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub struct Filter {
     /// Only schemas that match
-    #[cfg_attr(feature = "clap", arg(short = 'n', long = "schema", value_name = "PATTERN"))]
+    #[cfg_attr(feature = "clap", arg(short = 'n', long = "schema", value_name = "PATTERN", help_heading = HEADING))]
     pub schemas: Vec<String>,
     /// No schemas that match
-    #[cfg_attr(feature = "clap", arg(short = 'N', long = "exclude-schema", value_name = "PATTERN"))]
+    #[cfg_attr(feature = "clap", arg(short = 'N', long = "exclude-schema", value_name = "PATTERN", help_heading = HEADING))]
     pub exclude_schemas: Vec<String>,
     /// Only tables, views, sequences and foreign tables that match
-    #[cfg_attr(feature = "clap", arg(short = 't', long = "table", value_name = "PATTERN"))]
+    #[cfg_attr(feature = "clap", arg(short = 't', long = "table", value_name = "PATTERN", help_heading = HEADING))]
     pub tables: Vec<String>,
     /// No tables, views, sequences and foreign tables that match
-    #[cfg_attr(feature = "clap", arg(short = 'T', long = "exclude-table", value_name = "PATTERN"))]
+    #[cfg_attr(feature = "clap", arg(short = 'T', long = "exclude-table", value_name = "PATTERN", help_heading = HEADING))]
     pub exclude_tables: Vec<String>,
     /// The definition of tables that match, but not their rows
-    #[cfg_attr(feature = "clap", arg(long = "exclude-table-data", value_name = "PATTERN"))]
+    #[cfg_attr(feature = "clap", arg(long = "exclude-table-data", value_name = "PATTERN", help_heading = HEADING))]
     pub exclude_table_data: Vec<String>,
     /// Only extensions that match
-    #[cfg_attr(feature = "clap", arg(short = 'e', long = "extension", value_name = "PATTERN"))]
+    #[cfg_attr(feature = "clap", arg(short = 'e', long = "extension", value_name = "PATTERN", help_heading = HEADING))]
     pub extensions: Vec<String>,
     /// No extensions that match
-    #[cfg_attr(feature = "clap", arg(long = "exclude-extension", value_name = "PATTERN"))]
+    #[cfg_attr(feature = "clap", arg(long = "exclude-extension", value_name = "PATTERN", help_heading = HEADING))]
     pub exclude_extensions: Vec<String>,
     /// Fail if any of the patterns that include matches nothing, and not only if all do
-    #[cfg_attr(feature = "clap", arg(long = "strict-names"))]
+    #[cfg_attr(feature = "clap", arg(long = "strict-names", help_heading = HEADING))]
     pub strict_names: bool,
 }
 

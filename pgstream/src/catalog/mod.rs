@@ -21,6 +21,7 @@ mod select;
 mod selection;
 mod snapshot;
 pub(crate) mod version_tags;
+mod watch;
 
 pub use filter::Filter;
 pub use kinds::kind_names;
@@ -35,3 +36,4 @@ pub use select::{NameScope, select};
 pub use selection::{RelationRow, Selection};
 pub(crate) use snapshot::Reader;
 pub use snapshot::{Snapshot, SnapshotOptions};
+pub(crate) use watch::{Limits, watch};

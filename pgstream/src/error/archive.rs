@@ -80,6 +80,9 @@ impl ArchiveError {
         match self {
             Self::Storage(e) => e.hint(),
             Self::OptionUnsupported { .. } => "Leave the option out.".into(),
+            Self::OptionConflict { conflict, .. } if conflict.starts_with("without") => {
+                "Add the other option, or leave this one out.".into()
+            }
             Self::OptionConflict { .. } => "Use one of the two.".into(),
             Self::OptionValue { what: "compression", .. } => {
                 "Give a method and, if you like, a level: none, gzip, zstd:3, lz4.".into()

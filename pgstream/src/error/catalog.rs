@@ -49,6 +49,20 @@ pub enum CatalogError {
         /// What ended the last one.
         source: ConnectionError,
     },
+    /// The snapshot became older than was allowed.
+    #[error("the snapshot became older than {seconds} seconds")]
+    SnapshotTooOld {
+        /// The limit.
+        seconds: u64,
+    },
+    /// Another session waited too long for a lock of ours.
+    #[error("gave way to {waiting}, which had waited {seconds} seconds for a lock of this run")]
+    Yielded {
+        /// Who waited.
+        waiting: String,
+        /// How long.
+        seconds: u64,
+    },
     /// An option that names objects names none.
     #[error("no matching {what} were found for {pattern}")]
     FilterMatchesNothing {
@@ -88,6 +102,8 @@ impl CatalogError {
             Self::Cancelled => ErrorCode::Cancelled,
             Self::LockTimeout { .. } => ErrorCode::LockTimeout,
             Self::SnapshotLost { .. } => ErrorCode::SnapshotLost,
+            Self::SnapshotTooOld { .. } => ErrorCode::SnapshotTooOld,
+            Self::Yielded { .. } => ErrorCode::YieldedToDdl,
             Self::FilterMatchesNothing { .. } => ErrorCode::FilterMatchesNothing,
             Self::Pattern { .. } => ErrorCode::OptionInvalid,
         }
@@ -108,6 +124,8 @@ impl CatalogError {
             Self::Cancelled => "Run the same command again when you want it.".into(),
             Self::LockTimeout { .. } => "Wait for the blocking session to end, or give more time with --lock-timeout.".into(),
             Self::SnapshotLost { .. } => "Run the same command again. The server's log says why it ended the connections.".into(),
+            Self::SnapshotTooOld { .. } => "Allow more with --max-snapshot-age, or move less at a time with a filter.".into(),
+            Self::Yielded { .. } => "Run the same command again when the other session is done.".into(),
             Self::FilterMatchesNothing { .. } => {
                 "Check the spelling; patterns follow psql's rules, and names in upper case need double quotes.".into()
             }
@@ -123,7 +141,9 @@ impl CatalogError {
             Self::Connection(e) => e.retry(),
             Self::Unstable { .. } | Self::Changed { .. } | Self::LockTimeout { .. } | Self::SnapshotLost { .. } => Retry::Now,
             Self::Decode { .. } | Self::FilterMatchesNothing { .. } | Self::Pattern { .. } => Retry::Never,
-            Self::Unsupported { .. } | Self::Cancelled => Retry::AfterOperator,
+            Self::Unsupported { .. } | Self::Cancelled | Self::SnapshotTooOld { .. } | Self::Yielded { .. } => {
+                Retry::AfterOperator
+            }
         }
     }
 }

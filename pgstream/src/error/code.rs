@@ -50,6 +50,10 @@ error_codes! {
     LockTimeout = "lock_timeout",
     /// The snapshot was lost: both connections that held it ended.
     SnapshotLost = "snapshot_lost",
+    /// The snapshot became older than `--max-snapshot-age` allows.
+    SnapshotTooOld = "snapshot_too_old",
+    /// The run gave way to a session that waited for its locks, as `--yield-to-ddl` asks.
+    YieldedToDdl = "yielded_to_ddl",
     /// A filter names something that does not exist.
     FilterMatchesNothing = "filter_matches_nothing",
     /// A pattern or an option value cannot be understood.

@@ -16,8 +16,8 @@ pub enum PreflightError {
         /// What happened.
         source: CatalogError,
     },
-    /// The run would fail. Every reason that was found, one to a line.
-    #[error("the run would fail, nothing was written: {}", Lines(.problems))]
+    /// The run would fail. The reason, or if there are several every one of them on a line of its own.
+    #[error("{}", Lines(.problems))]
     Failed {
         /// The reasons, at least one.
         problems: Vec<PreflightProblem>,
@@ -35,12 +35,15 @@ pub struct PreflightProblem {
     pub remedy: String,
 }
 
-/// Every problem on a line of its own, behind the first line of the message.
+/// One problem in its own words; several on a line each, behind a line that counts them.
 struct Lines<'a>(&'a [PreflightProblem]);
 
 impl fmt::Display for Lines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.0.len(), if self.0.len() == 1 { "problem" } else { "problems" })?;
+        if let [problem] = self.0 {
+            return f.write_str(&problem.what);
+        }
+        write!(f, "the run would fail, nothing was written: {} problems", self.0.len())?;
         self.0.iter().try_for_each(|problem| write!(f, "\n{}: {}", problem.rule, problem.what))
     }
 }
@@ -62,6 +65,7 @@ impl PreflightError {
     pub fn hint(&self) -> String {
         match self {
             Self::Ask { source, .. } => source.hint(),
+            Self::Failed { problems } if problems.len() == 1 => problems.iter().map(|p| p.remedy.as_str()).collect(),
             Self::Failed { problems } => {
                 problems.iter().map(|p| format!("{}: {}", p.rule, p.remedy)).collect::<Vec<_>>().join("\n")
             }
@@ -93,5 +97,7 @@ mod tests {
         assert_eq!(error.to_string(), "the run would fail, nothing was written: 2 problems\na: one\nb: two");
         assert_eq!(error.hint(), "a: Mend one.\nb: Mend two.");
         assert_eq!((error.code(), error.retry()), (ErrorCode::PreflightFailed, Retry::AfterOperator));
+        let error = PreflightError::Failed { problems: vec![problem("a", "one")] };
+        assert_eq!((error.to_string(), error.hint()), ("one".into(), "Mend one.".into()));
     }
 }

@@ -15,37 +15,40 @@ use crate::error::ArchiveError;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ExportOptions {
+    /// The format of the output; what its name says if not given, else plain
+    #[cfg_attr(feature = "clap", arg(short = 'F', long, value_enum, value_name = "FORMAT"))]
+    pub format: Option<Format>,
+    /// How it is compressed: none, gzip, zstd or lz4, with a level if you like (zstd:3); what its name says if not given
+    #[cfg_attr(
+        feature = "clap",
+        arg(short = 'Z', long = "compress", value_name = "METHOD[:LEVEL]", value_parser = Compression::parse_built)
+    )]
+    pub compression: Option<Compression>,
+    /// How many tables are read at the same time, where the format allows more than one; 0 chooses
+    #[cfg_attr(feature = "clap", arg(short = 'j', long, default_value_t = 0))]
+    pub jobs: u32,
+    /// Replace a file that exists, once the new one is complete
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub force: bool,
     /// Which objects.
     #[cfg_attr(feature = "clap", command(flatten))]
     pub filter: Filter,
     /// What of them is written, and how.
     #[cfg_attr(feature = "clap", command(flatten))]
     pub output: OutputOptions,
-    /// The format of the output; not set: by its name, else plain.
-    #[cfg_attr(feature = "clap", arg(short = 'F', long, value_enum, value_name = "FORMAT"))]
-    pub format: Option<Format>,
-    /// none, gzip, zstd or lz4, with a level if you like (zstd:3); not set: by the name of the output
-    #[cfg_attr(feature = "clap", arg(short = 'Z', long = "compress", value_name = "METHOD[:LEVEL]"))]
-    pub compression: Option<Compression>,
-    /// How many tables are read at the same time, where the format allows more than one; 0 chooses.
-    #[cfg_attr(feature = "clap", arg(short = 'j', long, default_value_t = 0))]
-    pub jobs: u32,
-    /// Replace an output that exists, once the new one is complete.
-    #[cfg_attr(feature = "clap", arg(long))]
-    pub force: bool,
-    /// Leave objects of kinds that cannot be carried yet out, and name each in the report.
+    /// Leave out objects of kinds that cannot be carried yet, and name each in the report
     #[cfg_attr(feature = "clap", arg(long))]
     pub skip_unsupported: bool,
-    /// Make an error of every warning about objects that changed while they were read.
+    /// Fail if the definition of an object changed while it was read, where a warning is told otherwise
     #[cfg_attr(feature = "clap", arg(long))]
     pub strict: bool,
-    /// Seconds to wait for locks on tables; 0 waits without end, not set: 30.
+    /// Seconds to wait for locks on tables; 0 waits without end, not given: 30
     #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
     pub lock_timeout: Option<u64>,
-    /// Take the snapshot at a moment that a serializable transaction can read without conflicts.
+    /// Read what a serializable transaction could see, and wait for a moment when that is so
     #[cfg_attr(feature = "clap", arg(long))]
     pub serializable_deferrable: bool,
-    /// The key of `\restrict` in a script: letters and digits. Not set: a random one.
+    /// The key of \restrict in the script, letters and digits; not given: a random one
     #[cfg_attr(feature = "clap", arg(long, value_name = "KEY"))]
     pub restrict_key: Option<String>,
 }

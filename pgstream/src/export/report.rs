@@ -17,8 +17,10 @@ pub struct ExportReport {
     pub format: Format,
     /// The output's compression.
     pub compression: Compression,
-    /// The size of the output in bytes, compressed if it is.
+    /// Bytes of COPY text of all tables.
     pub bytes: u64,
+    /// The size of the output in bytes, compressed if it is.
+    pub stored_bytes: u64,
     /// `rows`: for every table, the server's COPY counted as many rows as were written.
     pub proven: Proven,
     /// Always `replaced`: the output is complete.

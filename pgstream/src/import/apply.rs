@@ -269,12 +269,14 @@ impl Apply<'_> {
                     true => add_not_valid(entry),
                     false => with_defaults(entry),
                 };
-                self.run_repeatedly(board, loader, place, &self.with_ledger(place, &sql), true).await
+                let (sql, units) = (self.with_ledger(place, &sql), self.units_of(plan.works[task], plan.specs[task].weight));
+                self.run_repeatedly(board, loader, Statement { place, sql, is_recorded: true, units }).await
             }
             Work::Validate(place) => {
                 let entry = &self.toc.entries[place];
                 let _shown = self.run.working_on(entry_name(entry));
-                self.run_repeatedly(board, loader, place, &validate(entry), false).await
+                let units = self.units_of(plan.works[task], plan.specs[task].weight);
+                self.run_repeatedly(board, loader, Statement { place, sql: validate(entry), is_recorded: false, units }).await
             }
             Work::Barrier => Ok(()),
         }
@@ -295,9 +297,7 @@ impl Apply<'_> {
         &self,
         board: &Board<'_>,
         loader: &mut Loader<'_>,
-        place: usize,
-        sql: &str,
-        is_recorded: bool,
+        Statement { place, sql, is_recorded, units }: Statement,
     ) -> Result<(), ImportError> {
         let entry = &self.toc.entries[place];
         let inner = Apply { run: board.run, toc: self.toc, snapshot: self.snapshot, target: self.target, options: self.options };
@@ -306,8 +306,15 @@ impl Apply<'_> {
             if attempt > 1 && is_recorded && Ledger::recorded(session).await?.contains(&entry.id.0) {
                 return Ok(());
             }
-            session.send(sql)?;
-            let error = match inner.receive(session).await {
+            let pid = session.backend_pid();
+            self.target.set_at_work(pid, units);
+            let sent = session.send(&sql);
+            let answer = match sent {
+                Ok(()) => inner.receive(session).await,
+                Err(e) => Err(Stopped::Failed(e)),
+            };
+            self.target.set_at_work(pid, 0);
+            let error = match answer {
                 Ok(()) => return Ok(()),
                 Err(stopped) => stopped.into_apply(entry_name(entry)),
             };
@@ -499,6 +506,18 @@ struct Board<'a> {
     changed: Notify,
     loaded: Mutex<Vec<Loaded>>,
     run: &'a Run,
+}
+
+/// One statement of the parallel stage.
+struct Statement {
+    /// The entry that it is about.
+    place: usize,
+    /// The SQL.
+    sql: String,
+    /// Whether it writes its line in the ledger.
+    is_recorded: bool,
+    /// The work that it is.
+    units: u64,
 }
 
 enum Next {

@@ -14,8 +14,10 @@ mod plan;
 pub mod preflight;
 mod schedule;
 mod target;
+mod watch;
 
 pub(crate) use apply::{Applied, Apply, ApplyOptions};
 pub use emptiness::{Contents, ObjectCount, contents};
 pub(crate) use ledger::Ledger;
 pub(crate) use target::{Target, is_binary};
+pub(crate) use watch::watch_target;

@@ -70,12 +70,12 @@ pub(crate) struct LoadPlan {
 pub(crate) fn units(work: &str, bytes: u64) -> u64 {
     let percent = match work {
         "load" => 100,
-        "index" => 35,
-        "constraint" => 35,
-        "foreign key" => 20,
-        "count" => 4,
+        "index" => 18,
+        "constraint" => 12,
+        "foreign key" => 8,
+        "count" => 2,
         "checksum" => 60,
-        "analyze" => 5,
+        "analyze" => 3,
         _ => 0,
     };
     bytes / 100 * percent + 1000

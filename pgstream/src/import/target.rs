@@ -10,6 +10,8 @@ use crate::guard::Destination;
 
 use super::plan::LoadGroup;
 
+use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// For every session that loads. Nothing here outlives the session.
@@ -29,6 +31,8 @@ pub(crate) struct Target {
     destination: Destination,
     /// Cleared by the first session that is not allowed to switch triggers off.
     silences_triggers: AtomicBool,
+    /// The units of work that each server process of ours is at.
+    at_work: Mutex<HashMap<i32, u64>>,
 }
 
 /// Whether a table's rows travel in binary: where every type allows it and the target is not older than the source, whose newer
@@ -44,7 +48,26 @@ pub(crate) type TargetSession = CopySession;
 impl Target {
     /// Sessions to `destination`, which the guard has let pass.
     pub(crate) fn new(destination: Destination) -> Self {
-        Self { destination, silences_triggers: AtomicBool::new(true) }
+        Self { destination, silences_triggers: AtomicBool::new(true), at_work: Mutex::default() }
+    }
+
+    /// The `application_name` of our sessions there.
+    pub(crate) fn application_name(&self) -> &str {
+        self.destination.config().application_name()
+    }
+
+    /// A server process begins something that takes `units` of work, or ended it (0).
+    pub(crate) fn set_at_work(&self, pid: i32, units: u64) {
+        let mut at_work = self.at_work.lock().expect("no holder panics");
+        match units {
+            0 => at_work.remove(&pid),
+            units => at_work.insert(pid, units),
+        };
+    }
+
+    /// The units of work that a server process is at.
+    pub(crate) fn units_at(&self, pid: i32) -> u64 {
+        self.at_work.lock().expect("no holder panics").get(&pid).copied().unwrap_or_default()
     }
 
     /// The proof of the guard.

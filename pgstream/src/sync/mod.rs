@@ -12,11 +12,12 @@ pub use verify::{VerifyOptions, VerifyReport, verify};
 
 use std::time::{Duration, Instant};
 
+use crate::catalog;
 use crate::connection::{Connection, ConnectionConfig, CopySession};
 use crate::error::{CatalogError, ConnectionError, Error, ImportError, Retry};
 use crate::export::end_report;
 use crate::guard::Destination;
-use crate::import::{Applied, Apply, ApplyOptions, Ledger, Target, contents};
+use crate::import::{Applied, Apply, ApplyOptions, Ledger, Target, contents, watch_target};
 use crate::progress::{EventType, Phase, Run};
 use crate::report::{EndReport, Failure, TargetState};
 
@@ -88,7 +89,7 @@ async fn sync_with_attempts(
         {
             return Err(failure);
         }
-        run.warn(format!("attempt {attempt} broke off and everything is begun anew: {}", failure.error));
+        run.warn(format!("attempt {attempt} broke off and everything is begun anew: {}", with_causes(&failure.error)));
         run.begin_anew();
         tokio::select! {
             biased;
@@ -97,6 +98,17 @@ async fn sync_with_attempts(
         }
     }
     unreachable!("the loop above returns")
+}
+
+/// An error and what made it fail, on one line.
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
 }
 
 /// One attempt at the whole.
@@ -145,14 +157,37 @@ impl Attempt<'_> {
 
         let source_major = survey.catalog.database.major;
         let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify, source_major };
-        let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, options, run: self.run };
-        match apply.all(&mut control).await {
+        let inner = self.run.child();
+        let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, options, run: &inner };
+        match self.watched(survey, &inner, apply.all(&mut control)).await {
             Ok(applied) => {
                 control.close().await;
                 Ok((applied, self.ends(survey)))
             }
             Err(error) => Err(self.take_back(control, error).await),
         }
+    }
+
+    /// Does the work while both ends are watched; a limit that is passed ends it.
+    async fn watched<T>(
+        &self,
+        survey: &Survey,
+        inner: &Run,
+        work: impl Future<Output = Result<T, ImportError>>,
+    ) -> Result<T, Error> {
+        let source = catalog::watch(&survey.config, self.options.limits(), self.run);
+        let target = watch_target(self.target, self.run);
+        tokio::pin!(work);
+        let passed = tokio::select! {
+            biased;
+            done = &mut work => return Ok(done?),
+            passed = source => passed,
+            () = target => unreachable!("the target is watched for ever"),
+        };
+        inner.cancel();
+        // What the work says now is only that it was ended.
+        let _ = work.await;
+        Err(passed.into())
     }
 
     /// The session that holds the writer's lock, in a target that is empty and marked.
@@ -210,7 +245,7 @@ impl Attempt<'_> {
     }
 
     /// After a failure: drops what was made.
-    async fn take_back(&self, control: CopySession, error: ImportError) -> Failure {
+    async fn take_back(&self, control: CopySession, error: Error) -> Failure {
         let mut failure = Failure::new(error, TargetState::Changed, self.run);
         failure.error = self.cause(failure.error);
         self.run.enter(Phase::Cleanup);

@@ -40,8 +40,7 @@ pub struct SyncOptions {
     /// Which objects.
     #[cfg_attr(feature = "clap", command(flatten))]
     pub filter: Filter,
-    /// How many tables are moved and how many indexes built at the same time; each takes one connection at both ends.
-    /// 0 chooses: two.
+    /// How many tables are moved and indexes built at the same time; each takes a connection at both ends, 0 chooses two
     #[cfg_attr(feature = "clap", arg(short = 'j', long, default_value_t = 0))]
     pub jobs: u32,
     /// What is in the target, and what is to become of it.
@@ -50,7 +49,7 @@ pub struct SyncOptions {
     /// How much is compared afterwards.
     #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
     pub verify: Verify,
-    /// Count a run that proved nothing (`verify: none`) as a success.
+    /// Count a run that proved nothing (--verify none) as a success
     #[cfg_attr(feature = "clap", arg(long))]
     pub accept_unproven: bool,
     /// Definitions only, no rows.
@@ -71,7 +70,7 @@ pub struct SyncOptions {
     /// Use the default tablespace for everything.
     #[cfg_attr(feature = "clap", arg(long))]
     pub no_tablespaces: bool,
-    /// Leave objects of kinds that cannot be carried yet out, and name each in the report.
+    /// Leave out objects of kinds that cannot be carried yet, and name each in the report.
     #[cfg_attr(feature = "clap", arg(long))]
     pub skip_unsupported: bool,
     /// Let event triggers of the target fire on what is done there.
@@ -80,13 +79,19 @@ pub struct SyncOptions {
     /// Keep other sessions out of the target until it is proven, where that is allowed: connection limit 0.
     #[cfg_attr(feature = "clap", arg(long))]
     pub hide: bool,
-    /// Make an error of every warning about objects that changed while they were read.
+    /// Fail if the definition of an object changed while it was read, where a warning is told otherwise
     #[cfg_attr(feature = "clap", arg(long))]
     pub strict: bool,
-    /// Seconds to wait for locks on the source's tables; 0 waits without end, not set: 30.
+    /// Seconds to wait for locks on the source's tables; 0 waits without end, not given: 30
     #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
     pub lock_timeout: Option<u64>,
-    /// Take the snapshot at a moment that a serializable transaction can read without conflicts.
+    /// Seconds that another session may wait for a lock of this run at the source before the run gives way; not given: for ever
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
+    pub yield_to_ddl: Option<u64>,
+    /// Seconds that the snapshot, which holds back vacuum at the source, may become old; not given: any age
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
+    pub max_snapshot_age: Option<u64>,
+    /// Read what a serializable transaction could see, and wait for a moment when that is so
     #[cfg_attr(feature = "clap", arg(long))]
     pub serializable_deferrable: bool,
 }
@@ -106,6 +111,13 @@ impl SyncOptions {
             (true, _) => Parts::SchemaOnly,
             (_, true) => Parts::DataOnly,
             _ => Parts::All,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> crate::catalog::Limits {
+        crate::catalog::Limits {
+            max_age: self.max_snapshot_age.map(Duration::from_secs),
+            yield_after: self.yield_to_ddl.map(Duration::from_secs),
         }
     }
 

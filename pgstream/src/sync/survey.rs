@@ -19,7 +19,8 @@ const KEEPERS: u32 = 2;
 
 /// A source under its snapshot, and what of it is to be made.
 pub(super) struct Survey {
-    config: ConnectionConfig,
+    /// The source, with the run's name on every session.
+    pub(super) config: ConnectionConfig,
     /// Who the source is.
     pub(super) identity: DatabaseIdentity,
     /// Holds the view of the source.

@@ -15,10 +15,10 @@ pub struct VerifyOptions {
     /// Which objects, on both sides.
     #[cfg_attr(feature = "clap", command(flatten))]
     pub filter: Filter,
-    /// How many tables are compared at the same time; each takes one connection at both ends. 0 chooses: two.
+    /// How many tables are compared at the same time; each takes a connection at both ends, 0 chooses two
     #[cfg_attr(feature = "clap", arg(short = 'j', long, default_value_t = 0))]
     pub jobs: u32,
-    /// Seconds to wait for locks on tables; 0 waits without end, not set: 30.
+    /// Seconds to wait for locks on tables; 0 waits without end, not given: 30
     #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
     pub lock_timeout: Option<u64>,
 }

@@ -1,23 +1,19 @@
-//! The calls into the library, and nothing else of it elsewhere: who is meant, may it be written to, do it, report.
-
-mod pending;
+//! The calls into the library: who is meant, may it be written to, do it. What came of it is told by the commands.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
 
 use pgstream::catalog::Filter;
 use pgstream::connection::Environment;
+use pgstream::export::{ExportOptions, ExportReport, InspectReport};
 use pgstream::guard::{self, AdmitRequest, Destination, EnvFile, FileMemory, GuardMemory, NamedDatabase, Profiles};
 use pgstream::storage::Sink;
-use pgstream::sync::SyncOptions;
-use pgstream::{Failure, GuardError, Phase, Proven, Run, TargetState};
-
-pub(crate) use pending::{ExportOptions, VerifyOptions};
+use pgstream::sync::{CheckReport, SyncOptions, SyncPlan, SyncReport, VerifyOptions, VerifyReport};
+use pgstream::{Failure, GuardError, Phase, Run, TargetState};
 
 use crate::args::{Globals, GuardArgs};
-use crate::exit_code::Exit;
 use crate::place::has_password;
-use crate::report::{Finished, Problem, outline};
+use crate::report::Problem;
 
 /// What every command works in.
 #[derive(Debug, Clone, Default)]
@@ -149,36 +145,26 @@ impl<'a> Pair<'a> {
     }
 
     /// Copies the one into the other.
-    pub(crate) async fn sync(&self, context: &Context, args: &GuardArgs, options: &SyncOptions) -> Result<Finished, Problem> {
+    pub(crate) async fn sync(&self, context: &Context, args: &GuardArgs, options: &SyncOptions) -> Result<SyncReport, Problem> {
         let destination = self.admit(context, args).await?;
-        let report = pgstream::sync::sync(self.source.config(), destination, options, &context.run).await?;
-        let finished = Finished::new(&report)?;
-        let is_proven = report.proven != Proven::None || options.accept_unproven;
-        Ok(if is_proven { finished } else { finished.ending(Exit::Failed) })
+        Ok(pgstream::sync::sync(self.source.config(), destination, options, &context.run).await?)
     }
 
     /// What a sync would do.
-    pub(crate) async fn plan(&self, context: &Context, args: &GuardArgs, options: &SyncOptions) -> Result<Finished, Problem> {
+    pub(crate) async fn plan(&self, context: &Context, args: &GuardArgs, options: &SyncOptions) -> Result<SyncPlan, Problem> {
         let destination = self.admit(context, args).await?;
-        let plan = pending::plan(self.source.config(), &destination, options, &context.run).await?;
-        outlined(Finished::new(&plan)?)
+        Ok(pgstream::sync::plan(self.source.config(), &destination, options, &context.run).await?)
     }
 
     /// What would make a sync fail.
-    pub(crate) async fn check(&self, context: &Context, args: &GuardArgs, options: &SyncOptions) -> Result<Finished, Problem> {
+    pub(crate) async fn check(&self, context: &Context, args: &GuardArgs, options: &SyncOptions) -> Result<CheckReport, Problem> {
         let destination = self.admit(context, args).await?;
-        let work = pending::check(self.source.config(), destination.config(), options, &context.run);
-        let report = work.await?;
-        let exit = if report.is_ready { Exit::Proven } else { Exit::Preflight };
-        Ok(outlined(Finished::new(&report)?)?.ending(exit))
+        Ok(pgstream::sync::check(self.source.config(), &destination, options, &context.run).await?)
     }
 
     /// Compares the two.
-    pub(crate) async fn verify(&self, context: &Context, options: &VerifyOptions) -> Result<Finished, Problem> {
-        let work = pending::verify(self.source.config(), self.target.config(), options, &context.run);
-        let report = work.await?;
-        let exit = if report.is_equal { Exit::Proven } else { Exit::Different };
-        Ok(outlined(Finished::new(&report)?)?.ending(exit))
+    pub(crate) async fn verify(&self, context: &Context, options: &VerifyOptions) -> Result<VerifyReport, Problem> {
+        Ok(pgstream::sync::verify(self.source.config(), self.target.config(), options, &context.run).await?)
     }
 }
 
@@ -188,25 +174,19 @@ pub(crate) async fn export(
     source: &NamedDatabase,
     to: Sink,
     options: &ExportOptions,
-) -> Result<Finished, Problem> {
-    let report = pending::export(source.config(), to, options, &context.run).await?;
-    Finished::new(&report)
+) -> Result<ExportReport, Problem> {
+    Ok(pgstream::export::export(source.config(), to, options, &context.run).await?)
 }
 
 /// Says what a database contains.
-pub(crate) async fn inspect(context: &Context, source: &NamedDatabase, filter: &Filter) -> Result<Finished, Problem> {
-    let report = pending::inspect(source.config(), filter, &context.run).await?;
-    outlined(Finished::new(&report)?)
-}
-
-fn outlined(finished: Finished) -> Result<Finished, Problem> {
-    let text = outline(&finished.report);
-    Ok(finished.reading(text))
+pub(crate) async fn inspect(context: &Context, source: &NamedDatabase, filter: &Filter) -> Result<InspectReport, Problem> {
+    Ok(pgstream::export::inspect(source.config(), filter, &context.run).await?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit_code::Exit;
 
     fn find(environment: Environment, named: Option<&Path>, found: &Path, run: &Run) -> Databases {
         Databases::find(environment.with("HOME", "/nowhere"), named, found, run).unwrap()
