@@ -311,7 +311,7 @@ async fn run_under_chaos(source: Arc<TestDb>, seed: u64) -> Ended {
     }
     if !seed.is_multiple_of(3) {
         // Behind the guard's sessions come the preflight check's, the one with the writer's lock, and a look at what is there.
-        to.set_rules(worker_faults(seed, to.stats().len() as u64 + 3, Direction::Up));
+        to.set_rules(worker_faults(seed, to.stats().len() as u64 + 4, Direction::Up));
     }
     let watched = Watched::new();
     let mut options = SyncOptions::default();

@@ -195,7 +195,8 @@ impl Wanted {
                 let known = ["sql", "c", "internal", "plpgsql"];
                 self.languages.extend(behind("language").filter(|name| !known.contains(name)).map(str::to_owned));
             }
-            "INDEX" => self.access_methods.extend(behind("using").map(str::to_owned)),
+            // `REPLICA IDENTITY USING INDEX` stands behind some, and `index` can be no method's name without quotes there.
+            "INDEX" => self.access_methods.extend(behind("using").filter(|name| *name != "index").map(str::to_owned)),
             _ => {}
         }
         self.tablespaces.extend(entry.tablespace.clone().filter(|name| !name.is_empty()));
