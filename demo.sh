@@ -263,7 +263,7 @@ headline() {
 headline "1. production -> local, every table compared by its hash"
 step 0 pgstream sync --from production --to local --verify checksum
 grep -q 'proven by content' report.txt || fail "the report does not say that the content was proven"
-proof=$(sed -n 's/^rows: *//p' report.txt)
+proof=$(sed -n "s/^rows: *//p" report.txt)
 sync_time=$(sed -n 's/^time: *\([^,]*\).*/\1/p' report.txt)
 memory=$(sed -n 's/^memory: *//p' report.txt)
 
@@ -322,7 +322,7 @@ peer_time=$(seconds $(($(now) - start)))
 
 say ""
 say "All of it came out as told, in $(($(date +%s) - began)) s:"
-say "  proven    $proof: counted and compared by hash, twice, once through a killed connection"
+say "  proven    rows: $proof; counted and compared by hash, twice, once through a killed connection"
 say "  refused   writing to production (exit code 3)"
 say "  found     one changed row in shop.orders (exit code 5)"
 say "  time      $sync_time with every row compared; pg_dump | psql: $peer_time, nothing compared"

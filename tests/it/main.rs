@@ -12,5 +12,6 @@ mod layers;
 mod preflight;
 mod server;
 mod sync;
+mod sync_options;
 mod syncing;
 mod verify;

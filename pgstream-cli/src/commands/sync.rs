@@ -20,7 +20,6 @@ pub(crate) fn refuse_ignored(options: &SyncOptions) -> Result<(), WrongUsage> {
         (options.data_only, "--data-only", "Sync definitions and rows into an empty database."),
         (options.allow_event_triggers, "--allow-event-triggers", "Disable the target's event triggers, or leave the option out."),
         (options.hide, "--hide", "Keep other sessions out by `alter database … connection limit 0`, or leave the option out."),
-        (options.strict, "--strict", "Look at the warnings of the report."),
     ];
     match ignored.into_iter().find(|(is_given, ..)| *is_given) {
         Some((_, option, hint)) => Err(WrongUsage::new(format!("{option} is not supported by sync yet"), hint)),
@@ -87,7 +86,7 @@ mod tests {
 
     #[test]
     fn no_option_is_taken_and_ignored() {
-        for option in ["--data-only", "--allow-event-triggers", "--hide", "--strict"] {
+        for option in ["--data-only", "--allow-event-triggers", "--hide"] {
             let cli = Cli::try_parse_from(["pgstream", "sync", "--from", "a", "--to", "b", option]).unwrap();
             let Command::Sync(args) = cli.command else { panic!("{option}") };
             assert!(refuse_ignored(&args.options).unwrap_err().message.starts_with(option));

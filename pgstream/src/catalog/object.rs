@@ -22,6 +22,7 @@ pub mod class {
     pub const PG_DEFAULT_ACL: u32 = 826;
     pub const PG_EXTENSION: u32 = 3079;
     pub const PG_POLICY: u32 = 3256;
+    pub const PG_TRANSFORM: u32 = 3576;
 }
 
 /// Which piece of a catalog row an [`ObjectId`] means: one row can give several entries of an archive.

@@ -72,6 +72,9 @@ pub struct UnsupportedObjects {
     pub kind: String,
     /// The objects as the server identifies them, in order.
     pub names: Vec<String>,
+    /// The objects themselves, where nothing that depends on them can be made without them. Empty for a kind that only changes
+    /// what is there in any case: privileges on system objects, the rows of an extension's tables.
+    pub ids: Vec<ObjectId>,
 }
 
 /// Facts of `pg_database`, and of the server that it is on.
@@ -156,7 +159,12 @@ fn decode_security_labels(rows: &Rows) -> Result<HashMap<(ObjectId, i32), Vec<Se
 }
 
 fn decode_unsupported(rows: &Rows) -> Result<Vec<UnsupportedObjects>, CatalogError> {
-    rows.iter().map(|row| Ok(UnsupportedObjects { kind: row.get("kind")?, names: row.get("names")? })).collect()
+    let decode = |row: super::kind::Record<'_>| {
+        let (classes, oids): (Vec<u32>, Vec<u32>) = (row.get("classes")?, row.get("oids")?);
+        let ids = classes.into_iter().zip(oids).map(|(class, oid)| ObjectId::new(class, oid)).collect();
+        Ok(UnsupportedObjects { kind: row.get("kind")?, names: row.get("names")?, ids })
+    };
+    rows.iter().map(decode).collect()
 }
 
 fn decode_database(rows: &Rows) -> Result<Database, CatalogError> {

@@ -135,16 +135,22 @@ with member as materialized (
      where (m.objid is not null or a.oid < 16384 and coalesce(a.schema, 'pg_catalog'::regnamespace) = 'pg_catalog'::regnamespace)
        and a.items is not null
        and not (a.items @> coalesce(i.initprivs::text[], a.built_in) and a.items <@ coalesce(i.initprivs::text[], a.built_in))
-), found(position, kind, name) as (
-    select o.position, o.kind, coalesce((pg_catalog.pg_identify_object(o.class, o.oid, 0)).identity, o.oid::text) from own o
+), found(position, kind, name, class, oid) as (
+    -- A table of an extension is made with it; it is only its rows that are lost.
+    select o.position, o.kind, coalesce((pg_catalog.pg_identify_object(o.class, o.oid, 0)).identity, o.oid::text)
+         , case when o.position <> 24 then o.class end, case when o.position <> 24 then o.oid end
+      from own o
      union all
     select case when c.is_member then 28 else 29 end
          , case when c.is_member then 'changed privileges on members of extensions' else 'changed privileges on system objects' end
          , coalesce((pg_catalog.pg_identify_object(c.class, c.oid, c.column_number)).identity, c.oid::text)
+         , null, null
       from changed_acl c
 )
 select f.kind                                          as kind
      , pg_catalog.array_agg(f.name order by f.name)    as names
+     , coalesce(pg_catalog.array_agg(f.class order by f.name, f.oid) filter (where f.oid is not null), '{}')  as classes
+     , coalesce(pg_catalog.array_agg(f.oid order by f.name, f.oid) filter (where f.oid is not null), '{}')    as oids
   from found f
  group by f.position, f.kind
  order by f.position

@@ -1,10 +1,12 @@
 //! What of a catalog goes into an archive, in which order. Pure.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::archive::Toc;
-use crate::catalog::{Catalog, DataSource, ObjectHeader, ObjectId, Part, Role, Selection, TableData, class};
+use crate::catalog::{Catalog, DataSource, ObjectHeader, ObjectId, Part, Repairs, Role, Selection, TableData, class};
+use crate::ddl::Ddl;
 use crate::error::CatalogError;
+use crate::name::display_part;
 use crate::ordering;
 use crate::progress::Run;
 
@@ -42,18 +44,72 @@ pub(crate) fn contents(catalog: &Catalog, selection: &Selection, is_data_only: b
         run.warn(format!("these objects need each other, and one of them may fail to be made: {unresolved}"));
     }
     let unreadable = unreadable_relations(catalog, selection, run);
-    let wanted: HashSet<ObjectId> = catalog
+    let selected: Vec<&ObjectHeader> = catalog
         .objects
         .iter()
         .map(|object| object.header())
         .filter(|header| selection.wants(header, &catalog.members) && is_data_wanted(header, selection, &unreadable))
-        .map(|header| header.id)
         .collect();
+    let lost = without_ground(catalog);
+    warn_of_lost(selected.iter().copied().filter(|header| lost.contains(&whole(header.id))), run);
+    let wanted: HashSet<ObjectId> = selected.iter().map(|header| header.id).filter(|id| !lost.contains(&whole(*id))).collect();
     let mut order: Vec<ObjectId> = ordered.order.into_iter().filter(|id| wanted.contains(id)).collect();
     if is_data_only {
         order_rows(catalog, &mut order, run);
     }
     table_of_contents(catalog, &order, &ordered.repairs).in_passes()
+}
+
+/// The row of a catalog that a piece of an object is of: pieces are left out together.
+fn whole(id: ObjectId) -> ObjectId {
+    ObjectId::new(id.class, id.oid)
+}
+
+/// What cannot be made because something that cannot be carried would be missing, however many steps away.
+fn without_ground(catalog: &Catalog) -> HashSet<ObjectId> {
+    let mut open: Vec<ObjectId> = catalog.unsupported.iter().flat_map(|kind| kind.ids.iter().copied()).collect();
+    if open.is_empty() {
+        return HashSet::new();
+    }
+    let belongings = catalog.objects.iter().filter_map(|object| Some((object.header().id, object.header().belongs_to?)));
+    let mut dependents: HashMap<ObjectId, Vec<ObjectId>> = HashMap::new();
+    let needed = catalog.dependencies.iter().copied().filter(|(dependent, to)| is_needed(catalog, *dependent, *to));
+    for (dependent, referenced) in needed.chain(belongings) {
+        dependents.entry(whole(referenced)).or_default().push(whole(dependent));
+    }
+    let mut lost: HashSet<ObjectId> = open.iter().copied().collect();
+    while let Some(id) = open.pop() {
+        let next = dependents.get(&id).into_iter().flatten();
+        open.extend(next.copied().filter(|dependent| !catalog.members.contains_key(dependent) && lost.insert(*dependent)));
+    }
+    lost
+}
+
+/// The server has a function depend on every transform that there is for its types and language; it is made without one all the
+/// same, unless it asks for transforms by name.
+fn is_needed(catalog: &Catalog, dependent: ObjectId, referenced: ObjectId) -> bool {
+    if (referenced.class, dependent.class) != (class::PG_TRANSFORM, class::PG_PROC) {
+        return true;
+    }
+    let function = catalog.objects.iter().find(|object| object.header().id == dependent);
+    function.is_none_or(|function| {
+        let mut sql = Ddl::new();
+        function.render_create(&mut sql, &Repairs::default());
+        sql.as_str().contains(" TRANSFORM FOR TYPE ")
+    })
+}
+
+/// Names what is left out, by kind; pieces and what hangs on a table only once, by the table.
+fn warn_of_lost<'a>(lost: impl Iterator<Item = &'a ObjectHeader>, run: &Run) {
+    let mut by_kind: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for header in lost.filter(|header| header.id.part == Part::Itself) {
+        let schema = header.schema.as_deref().map(|schema| format!("{}.", display_part(schema))).unwrap_or_default();
+        by_kind.entry(header.desc).or_default().push(format!("{schema}{}", display_part(&header.tag)));
+    }
+    for (kind, mut names) in by_kind {
+        names.sort();
+        run.warn(format!("left out, as they need what cannot be carried yet: {kind} {}", names.join(", ")));
+    }
 }
 
 /// The rows of a relation, the value of a sequence, the refresh of a materialized view: what `--exclude-table-data` leaves out.
@@ -105,8 +161,7 @@ fn foreign_keys(catalog: &Catalog) -> Vec<(ObjectId, ObjectId)> {
     let keys = catalog.objects.iter().map(|object| object.header()).filter(|header| header.role == Role::ForeignKey);
     let tables: HashSet<ObjectId> =
         catalog.objects.iter().map(|o| o.header()).filter(|h| h.role == Role::Table).map(|h| h.id).collect();
-    let owners: std::collections::HashMap<ObjectId, ObjectId> =
-        keys.filter_map(|header| Some((header.id, header.belongs_to?))).collect();
+    let owners: HashMap<ObjectId, ObjectId> = keys.filter_map(|header| Some((header.id, header.belongs_to?))).collect();
     let pairs = catalog.dependencies.iter().filter_map(|(key, referenced)| Some((*owners.get(key)?, *referenced)));
     pairs.filter(|(table, referenced)| table != referenced && tables.contains(referenced)).collect()
 }

@@ -10,6 +10,7 @@ use crate::catalog::{Catalog, ObjectId};
 use crate::connection::{Connection, ConnectionConfig};
 use crate::data::ValueReader;
 use crate::error::{CatalogError, Error};
+use crate::progress::Run;
 
 const SQL: &str = include_str!("fingerprint.sql");
 
@@ -17,7 +18,7 @@ const SQL: &str = include_str!("fingerprint.sql");
 const SHOWN: usize = 5;
 
 /// The objects of `catalog` that were changed or dropped since the snapshot, as reports call them.
-pub(super) async fn find_changed(
+pub(crate) async fn find_changed(
     source: &ConnectionConfig,
     reader: &mut ValueReader<'_>,
     catalog: &Catalog,
@@ -35,8 +36,22 @@ pub(super) async fn find_changed(
     Ok(changed.map(|header| format!("{} {}", header.desc.to_lowercase(), header.tag)).collect())
 }
 
+/// Says of each change that it may have been read either way; an error of all of them with `is_strict`.
+///
+/// # Errors
+/// [`CatalogError::Changed`].
+pub(crate) fn tell(changed: Vec<String>, is_strict: bool, run: &Run) -> Result<(), Error> {
+    if is_strict && !changed.is_empty() {
+        return Err(error(&changed));
+    }
+    for name in changed {
+        run.warn(format!("{name} was changed while it was read: its definition may be the new one or the old one"));
+    }
+    Ok(())
+}
+
 /// The error that a change is when it must not be.
-pub(super) fn error(changed: &[String]) -> Error {
+fn error(changed: &[String]) -> Error {
     let examples = changed.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     CatalogError::Changed { count: changed.len(), examples }.into()
 }

@@ -16,7 +16,7 @@
 //! what there is without reading rows. This module does not write to any database.
 
 pub(crate) mod choose;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod inspect;
 mod options;
 pub mod plan;
@@ -197,13 +197,7 @@ impl Held<'_> {
             return Ok(());
         }
         let changed = fingerprint::find_changed(self.source, &mut work.values, self.catalog).await?;
-        if self.options.strict && !changed.is_empty() {
-            return Err(fingerprint::error(&changed));
-        }
-        for name in changed {
-            self.run.warn(format!("{name} was changed while it was read: its definition may be the new one or the old one"));
-        }
-        Ok(())
+        fingerprint::tell(changed, self.options.strict, self.run)
     }
 
     fn source_identity(&self) -> SourceIdentity {

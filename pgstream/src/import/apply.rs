@@ -59,6 +59,13 @@ pub(crate) struct Applied {
     pub(crate) proven: Proven,
 }
 
+/// What holds its rows, and is not proven yet.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    plan: LoadPlan,
+    loaded: Vec<Loaded>,
+}
+
 /// One run against one target, which holds nothing but our marker.
 pub(crate) struct Apply<'a> {
     /// What is made.
@@ -74,21 +81,29 @@ pub(crate) struct Apply<'a> {
 }
 
 impl Apply<'_> {
-    /// Applies everything. `control` is the session that holds the writer's lock; the marker is committed.
+    /// Makes what holds rows, moves them, and builds what stands on them. `control` is the session that holds the writer's lock;
+    /// the marker is committed. The source is not read any more afterwards.
     ///
     /// # Errors
     /// The first error; nothing is running then, and what was made is in the ledger.
-    pub(crate) async fn all(&self, control: &mut CopySession) -> Result<Applied, ImportError> {
+    pub(crate) async fn fill(&self, control: &mut CopySession) -> Result<Filled, ImportError> {
         let plan = LoadPlan::new(self.toc);
         self.plan_work(&plan);
         self.run.enter(Phase::Schema);
-        let making = |place: usize| self.with_ledger(place, &with_defaults(&self.toc.entries[place]));
-        self.apply_in_order(control, &plan.before, making).await?;
+        self.apply_in_order(control, &plan.before, |place| self.make(place)).await?;
 
         let loaded = self.run_parallel(&plan).await?;
         self.copy_large_objects(control, &plan).await?;
         self.set_sequences(control, &plan).await?;
+        Ok(Filled { plan, loaded })
+    }
 
+    /// Proves what was filled, does what must not be done before, and ends the marker.
+    ///
+    /// # Errors
+    /// As [`Self::fill`].
+    pub(crate) async fn finish(&self, control: &mut CopySession, filled: Filled) -> Result<Applied, ImportError> {
+        let Filled { plan, loaded } = filled;
         self.run.enter(Phase::Verify);
         let proven = self.verify(&plan, &loaded).await?;
         self.check_ledger(control, &plan).await?;
@@ -96,11 +111,15 @@ impl Apply<'_> {
         self.run.enter(Phase::Finish);
         // Owners are given to what is in the ledger already.
         self.apply_in_order(control, &plan.owners, |place| self.toc.entries[place].set_owner.clone()).await?;
-        self.apply_in_order(control, &plan.after, making).await?;
+        self.apply_in_order(control, &plan.after, |place| self.make(place)).await?;
         self.end(control, &plan).await?;
         let mut tables: Vec<TableReport> = loaded.iter().map(|part| TableReport { proven, ..part.report() }).collect();
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
         Ok(Applied { tables, sequences: plan.sequences.len() as u64, large_objects: plan.large_objects.len() as u64, proven })
+    }
+
+    fn make(&self, place: usize) -> String {
+        self.with_ledger(place, &with_defaults(&self.toc.entries[place]))
     }
 
     fn plan_work(&self, plan: &LoadPlan) {

@@ -85,8 +85,7 @@ async fn sync_with_attempts(
         };
         let most = if failure.phase == Phase::Preflight { MAX_ATTEMPTS } else { MAX_ATTEMPTS_UNDER_WAY };
         let is_final = attempt >= most || failure.error.retry() != Retry::Now || run.is_cancelled();
-        if is_final || failure.target == TargetState::Changed || matches!(failure.error, Error::Import(ImportError::Busy { .. }))
-        {
+        if is_final || failure.target == TargetState::Changed || is_for_the_caller(&failure.error) {
             return Err(failure);
         }
         run.warn(format!("attempt {attempt} broke off and everything is begun anew: {}", with_causes(&failure.error)));
@@ -109,6 +108,11 @@ fn with_causes(error: &Error) -> String {
         cause = source.source();
     }
     text
+}
+
+/// What may pass by itself, and who asked shall decide whether to ask again: another run, and what `strict` refuses.
+fn is_for_the_caller(error: &Error) -> bool {
+    matches!(error, Error::Import(ImportError::Busy { .. }) | Error::Catalog(CatalogError::Changed { .. }))
 }
 
 /// One attempt at the whole.
@@ -159,7 +163,7 @@ impl Attempt<'_> {
         let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify, source_major };
         let inner = self.run.child();
         let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, options, run: &inner };
-        match self.watched(survey, &inner, apply.all(&mut control)).await {
+        match self.watched(survey, &inner, self.fill_and_finish(&apply, survey, &mut control)).await {
             Ok(applied) => {
                 control.close().await;
                 Ok((applied, self.ends(survey)))
@@ -169,18 +173,13 @@ impl Attempt<'_> {
     }
 
     /// Does the work while both ends are watched; a limit that is passed ends it.
-    async fn watched<T>(
-        &self,
-        survey: &Survey,
-        inner: &Run,
-        work: impl Future<Output = Result<T, ImportError>>,
-    ) -> Result<T, Error> {
+    async fn watched<T>(&self, survey: &Survey, inner: &Run, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let source = catalog::watch(&survey.config, self.options.limits(), self.run);
         let target = watch_target(self.target, self.run);
         tokio::pin!(work);
         let passed = tokio::select! {
             biased;
-            done = &mut work => return Ok(done?),
+            done = &mut work => return done,
             passed = source => passed,
             () = target => unreachable!("the target is watched for ever"),
         };
@@ -188,6 +187,12 @@ impl Attempt<'_> {
         // What the work says now is only that it was ended.
         let _ = work.await;
         Err(passed.into())
+    }
+
+    async fn fill_and_finish(&self, apply: &Apply<'_>, survey: &Survey, control: &mut CopySession) -> Result<Applied, Error> {
+        let filled = apply.fill(control).await?;
+        self.or_cancelled(survey.check_unchanged(self.options, self.run)).await??;
+        Ok(apply.finish(control, filled).await?)
     }
 
     /// The session that holds the writer's lock, in a target that is empty and marked.

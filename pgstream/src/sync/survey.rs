@@ -5,8 +5,9 @@ use serde::Serialize;
 use crate::archive::{EntryData, OutputOptions, Toc};
 use crate::catalog::{Catalog, Snapshot};
 use crate::connection::{Connection, ConnectionConfig};
+use crate::data::ValueReader;
 use crate::error::Error;
-use crate::export::{choose, identify};
+use crate::export::{choose, fingerprint, identify};
 use crate::guard::{DatabaseIdentity, Destination};
 use crate::import::preflight::{self, Finding, PreflightReport, RunShape, Severity, Wanted};
 use crate::progress::{Phase, Run};
@@ -63,6 +64,17 @@ impl Survey {
         let report = preflight::preflight(Some(&source), &target, &Wanted::new(&self.toc, shape)).await;
         futures_util::join!(source.close(), target.close());
         Ok(report?)
+    }
+
+    /// Whether the source's definitions are still those that were read: what changed is told, or an error with `strict`.
+    pub(super) async fn check_unchanged(&self, options: &SyncOptions, run: &Run) -> Result<(), Error> {
+        if options.data_only {
+            return Ok(());
+        }
+        let mut reader = ValueReader::new(&self.snapshot, run);
+        let changed = fingerprint::find_changed(&self.config, &mut reader, &self.catalog).await;
+        reader.stop().await;
+        fingerprint::tell(changed?, options.strict, run)
     }
 
     /// Lets the source go.

@@ -1,6 +1,6 @@
 //! What would make a run fail, found before the first byte is written and said all at once, each with its remedy.
 //!
-//! Asking is thin ([`ask`]) and deciding is pure ([`rules`]): *facts* are what the two ends tell about themselves, *wanted* is
+//! Asking is thin (`ask`) and deciding is pure (`rules`): *facts* are what the two ends tell about themselves, *wanted* is
 //! what the archive needs, and every rule is a function from these to *findings*. Nothing here writes.
 
 mod ask;
