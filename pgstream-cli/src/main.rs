@@ -109,10 +109,18 @@ fn deliver(report: &Report, is_json: bool, is_stdout_taken: bool) -> Exit {
         }
         false => match print(&text) {
             Ok(()) => report.exit(),
-            Err(e) if report.exit() == Exit::Proven => Problem::Output(e).exit(),
-            Err(_) => report.exit(),
+            Err(e) => untold(report.exit(), e),
         },
     }
+}
+
+/// How the program ends when its report could not be written: a success that nobody was told of is none.
+fn untold(exit: Exit, error: io::Error) -> Exit {
+    let problem = Problem::Output(error);
+    if let (Problem::Output(error), false) = (&problem, problem.exit() == Exit::ClosedPipe) {
+        let _ = writeln!(io::stderr(), "error: could not write the report: {error}");
+    }
+    if exit == Exit::Proven { problem.exit() } else { exit }
 }
 
 /// Writes to standard output, to the last byte.

@@ -10,7 +10,6 @@ use crate::commands::{counted, database, end, shell_word};
 use crate::engine::{Context, Databases, Pair};
 use crate::exit_code::Exit;
 use crate::report::Finished;
-use crate::words::bytes;
 
 pub(crate) async fn run(args: &CheckArgs, context: &Context, databases: &Databases) -> Outcome {
     refuse_ignored(&args.options)?;
@@ -36,10 +35,6 @@ fn describe(report: &CheckReport) -> String {
     let verdict = if report.is_ready { "ready" } else { "NOT ready" };
     let mut lines = vec![format!("check: {verdict}, {found}"), format!("from:    {}", end(&report.from))];
     lines.push(format!("to:      {}", end(&report.to)));
-    // Where the free space can be seen, a finding tells both.
-    if report.target_free_bytes.is_none() {
-        lines.push(format!("disk:    about {} are needed in the target", bytes(report.estimated_bytes)));
-    }
     lines.extend(report.findings.iter().flat_map(describe_finding));
     lines.join("\n")
 }

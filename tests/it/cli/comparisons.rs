@@ -1,5 +1,8 @@
 //! `pgstream verify`, `check`, `sync --plan` and `inspect`: what they tell, and that they write nothing.
 
+use std::path::Path;
+
+use pgstream_tests::command::Pgstream;
 use pgstream_tests::oracle;
 use serde_json::Value;
 
@@ -57,6 +60,17 @@ async fn inspect_tells_objects_sizes_and_what_stands_in_the_way() {
     let text = two.command("inspect --from poor").env("PGSTREAM_PROFILE_POOR_URL", poor).run().await.expect_code(0).text();
     assert!(text.contains("public.film cannot be read") && !text.contains("next:"), "{text}");
     two.source.cluster().admin(&format!("drop role {}_poor", two.source.name()));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_report_that_cannot_be_written_is_no_success() {
+    let two = Two::with_rows().await;
+    let program = pgstream_tests::command::binary("pgstream-cli", "pgstream");
+    let line = format!("'{}' inspect --from production >/dev/full", program.display());
+    let outcome = Pgstream::program(Path::new("/bin/sh"), ["-c", &line]).env("PRODUCTION_DATABASE_URL", two.source.url());
+    let outcome = outcome.run().await.expect_code(1);
+    assert!(outcome.stderr.contains("error: could not write the report: "), "{}", outcome.stderr);
 }
 
 #[tokio::test]
