@@ -90,11 +90,11 @@ impl Apply<'_> {
         let plan = LoadPlan::new(self.toc);
         self.plan_work(&plan);
         self.run.enter(Phase::Schema);
-        self.apply_in_order(control, &plan.before, |place| self.make(place)).await?;
+        self.surviving(control, &plan, Step::Before).await?;
 
         let loaded = self.run_parallel(&plan).await?;
-        self.copy_large_objects(control, &plan).await?;
-        self.set_sequences(control, &plan).await?;
+        self.surviving(control, &plan, Step::LargeObjects).await?;
+        self.surviving(control, &plan, Step::Sequences).await?;
         Ok(Filled { plan, loaded })
     }
 
@@ -106,20 +106,72 @@ impl Apply<'_> {
         let Filled { plan, loaded } = filled;
         self.run.enter(Phase::Verify);
         let proven = self.verify(&plan, &loaded).await?;
-        self.check_ledger(control, &plan).await?;
+        self.surviving(control, &plan, Step::CheckLedger).await?;
 
         self.run.enter(Phase::Finish);
-        // Owners are given to what is in the ledger already.
-        self.apply_in_order(control, &plan.owners, |place| self.toc.entries[place].set_owner.clone()).await?;
-        self.apply_in_order(control, &plan.after, |place| self.make(place)).await?;
+        self.surviving(control, &plan, Step::Owners).await?;
+        self.surviving(control, &plan, Step::After).await?;
         self.end(control, &plan).await?;
         let mut tables: Vec<TableReport> = loaded.iter().map(|part| TableReport { proven, ..part.report() }).collect();
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
         Ok(Applied { tables, sequences: plan.sequences.len() as u64, large_objects: plan.large_objects.len() as u64, proven })
     }
 
-    fn make(&self, place: usize) -> String {
-        self.with_ledger(place, &with_defaults(&self.toc.entries[place]))
+    /// Does a step over a new control session when the connection breaks under it. Every step can be repeated: what makes
+    /// something asks the ledger first.
+    async fn surviving(&self, control: &mut CopySession, plan: &LoadPlan, step: Step) -> Result<(), ImportError> {
+        for attempt in 1.. {
+            let Err(error) = self.step(control, plan, step).await else { return Ok(()) };
+            if attempt >= MAX_ATTEMPTS || !is_worth_repeating(&error) || self.run.is_cancelled() {
+                return Err(error);
+            }
+            self.run.log(format!("going on over a new connection to the target: {error}"));
+            self.reopen(control).await?;
+        }
+        unreachable!("the loop above returns")
+    }
+
+    async fn step(&self, control: &mut CopySession, plan: &LoadPlan, step: Step) -> Result<(), ImportError> {
+        match step {
+            Step::Before => self.make_in_order(control, &plan.before).await,
+            Step::LargeObjects => self.copy_large_objects(control, plan).await,
+            Step::Sequences => self.set_sequences(control, plan).await,
+            Step::CheckLedger => self.check_ledger(control, plan).await,
+            // Owners are given to what is in the ledger already, and giving one twice does no harm.
+            Step::Owners => self.apply_in_order(control, &plan.owners, |place| self.toc.entries[place].set_owner.clone()).await,
+            Step::After => self.make_in_order(control, &plan.after).await,
+        }
+    }
+
+    /// A new control session, with the lock that the broken one held.
+    async fn reopen(&self, control: &mut CopySession) -> Result<(), ImportError> {
+        let former = control.backend_pid();
+        for attempt in 1.. {
+            let mut session = self.target.session().await?;
+            match self.target.lock(&mut session).await {
+                Ok(()) if Ledger::exists(&mut session).await? => {
+                    *control = session;
+                    return Ok(());
+                }
+                Ok(()) => return Err(ImportError::Forgotten { problem: "the marker of this run is gone".into() }),
+                // Its server may not know yet that our session broke.
+                Err(ImportError::Busy { .. }) if attempt < MAX_ATTEMPTS => {
+                    self.target.end_former(&mut session, former).await?;
+                    session.close().await;
+                    tokio::time::sleep(Duration::from_millis(200) * attempt).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        unreachable!("the loop above returns")
+    }
+
+    /// Makes entries one after the other, less those that the ledger has.
+    async fn make_in_order(&self, control: &mut CopySession, places: &[usize]) -> Result<(), ImportError> {
+        let recorded: HashSet<u32> = Ledger::recorded(control).await?.into_iter().collect();
+        let open: Vec<usize> = places.iter().copied().filter(|p| !recorded.contains(&self.toc.entries[*p].id.0)).collect();
+        let make = |place: usize| self.with_ledger(place, &with_defaults(&self.toc.entries[place]));
+        self.apply_in_order(control, &open, make).await
     }
 
     fn plan_work(&self, plan: &LoadPlan) {
@@ -517,6 +569,17 @@ impl Apply<'_> {
         };
         matches!(tokio::time::timeout(ASK_WITHIN, ask).await, Ok(Ok(true)))
     }
+}
+
+/// What is done over the control session, one after the other.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Before,
+    LargeObjects,
+    Sequences,
+    CheckLedger,
+    Owners,
+    After,
 }
 
 /// What the workers share.
