@@ -307,7 +307,7 @@ async fn run_under_chaos(source: &TestDb, seed: u64) -> Ended {
     if seed % 3 != 1 {
         from.set_rules(worker_faults(seed, BEFORE_READERS, Direction::Down));
     }
-    if seed % 3 != 0 {
+    if !seed.is_multiple_of(3) {
         // Behind the guard's sessions come the one with the writer's lock, and a look at what is there.
         to.set_rules(worker_faults(seed, to.stats().len() as u64 + 2, Direction::Up));
     }

@@ -2,13 +2,11 @@
 
 use crate::Outcome;
 use crate::args::CheckArgs;
-use crate::commands::sync::refuse_ignored;
 use crate::commands::{database, shell_word};
 use crate::engine::{Context, Databases, Pair};
 use crate::exit_code::Exit;
 
 pub(crate) async fn run(args: &CheckArgs, context: &Context, databases: &Databases) -> Outcome {
-    refuse_ignored(&args.options)?;
     let from = database("--from", &args.from, "")?;
     let to = database("--to", &args.to, "An export needs no check.")?;
     let finished = Pair::new(context, databases, from, to)?.check(context, &args.guard, &args.options).await?;

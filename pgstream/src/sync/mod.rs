@@ -16,7 +16,7 @@ use crate::connection::{Connection, ConnectionConfig, CopySession};
 use crate::error::{CatalogError, ConnectionError, Error, ImportError, Retry};
 use crate::export::end_report;
 use crate::guard::Destination;
-use crate::import::{Applied, Apply, ApplyOptions, Ledger, Target, contents};
+use crate::import::{Applied, Apply, ApplyOptions, Ledger, Target, contents, hide};
 use crate::progress::{EventType, Phase, Run};
 use crate::report::{EndReport, Failure, TargetState};
 
@@ -148,7 +148,12 @@ impl Attempt<'_> {
         let mut control = self.open_control().await.map_err(|e| untouched(self.cause(e)))?;
 
         let source_major = survey.catalog.database.major;
-        let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify, source_major };
+        let options = ApplyOptions {
+            jobs: self.options.job_count(),
+            verify: self.options.verify,
+            source_major,
+            is_data_only: self.options.data_only,
+        };
         let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, options, run: self.run };
         match self.fill_and_finish(&apply, survey, &mut control).await {
             Ok(applied) => {
@@ -199,8 +204,13 @@ impl Attempt<'_> {
             let taken_back = Ledger::take_back(control).await?;
             self.run.warn(format!("took back {taken_back} objects that a run which broke off had made"));
         }
-        self.refuse_if_not_empty().await?;
+        if !self.options.data_only {
+            self.refuse_if_not_empty().await?;
+        }
         Ledger::create(control, &format!("pgstream is loading this database (run {})", self.run.job())).await?;
+        if self.options.hide && !hide(control).await? {
+            self.run.warn("the target is visible while it is loaded: a connection limit of 0 would keep out all but superusers");
+        }
         Ok(())
     }
 
