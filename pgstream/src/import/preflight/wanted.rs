@@ -210,7 +210,8 @@ impl Wanted {
                 let known = ["sql", "c", "internal", "plpgsql"];
                 self.languages.extend(behind("language").filter(|name| !known.contains(name)).map(str::to_owned));
             }
-            "INDEX" => self.access_methods.extend(behind("using").map(str::to_owned)),
+            // The first one: what follows the statement may say `REPLICA IDENTITY USING INDEX`.
+            "INDEX" => self.access_methods.extend(behind("using").take(1).map(str::to_owned)),
             _ => {}
         }
         self.tablespaces.extend(entry.tablespace.clone().filter(|name| !name.is_empty()));
