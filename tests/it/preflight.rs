@@ -114,20 +114,20 @@ fn assert_said(report: &PreflightReport, rule: &str, severity: Severity, what: &
     assert!(found.iter().any(|(s, said)| *s == severity && said.contains(what)), "{rule}: {report:#?}");
 }
 
-fn role(cluster: &Arc<Cluster>, options: &str) -> Role {
+pub(crate) fn role(cluster: &Arc<Cluster>, options: &str) -> Role {
     let name = unique_name();
     cluster.admin(&format!("create role {name} login {options}"));
     Role { name, cluster: cluster.clone() }
 }
 
 /// A role that is dropped with the value. What it was granted in a database goes with that.
-struct Role {
-    name: String,
+pub(crate) struct Role {
+    pub(crate) name: String,
     cluster: Arc<Cluster>,
 }
 
 impl Role {
-    fn url(&self, db: &TestDb) -> String {
+    pub(crate) fn url(&self, db: &TestDb) -> String {
         self.cluster.url_as(&self.name, None, db.name())
     }
 }

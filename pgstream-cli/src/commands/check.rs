@@ -5,14 +5,12 @@ use pgstream::sync::CheckReport;
 
 use crate::Outcome;
 use crate::args::CheckArgs;
-use crate::commands::sync::refuse_ignored;
 use crate::commands::{counted, database, end, shell_word};
 use crate::engine::{Context, Databases, Pair};
 use crate::exit_code::Exit;
 use crate::report::Finished;
 
 pub(crate) async fn run(args: &CheckArgs, context: &Context, databases: &Databases) -> Outcome {
-    refuse_ignored(&args.options)?;
     let from = database("--from", &args.from, "")?;
     let to = database("--to", &args.to, "An export needs no check.")?;
     let report = Pair::new(context, databases, from, to)?.check(context, &args.guard, &args.options).await?;

@@ -30,6 +30,12 @@ pub enum ImportError {
         /// Some of them.
         examples: String,
     },
+    /// A table that was there, and had no rows when that was checked, has some now.
+    #[error("{relation} holds rows already")]
+    HoldsRows {
+        /// The table.
+        relation: String,
+    },
     /// Somebody else writes to the target.
     #[error("another run is writing to {target}{by}")]
     Busy {
@@ -76,7 +82,7 @@ impl ImportError {
             Self::Connection(e) => e.code(),
             Self::Apply { .. } | Self::CleanUp { .. } | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
             Self::Data(e) => e.code(),
-            Self::NotEmpty { .. } => ErrorCode::TargetNotEmpty,
+            Self::NotEmpty { .. } | Self::HoldsRows { .. } => ErrorCode::TargetNotEmpty,
             Self::Busy { .. } => ErrorCode::TargetBusy,
             Self::Mismatch { .. } => ErrorCode::VerificationFailed,
             Self::OtherDatabase { .. } => ErrorCode::GuardRefused,
@@ -89,6 +95,7 @@ impl ImportError {
             Self::Apply { source, .. } => source.hint(),
             Self::Data(e) => e.hint(),
             Self::NotEmpty { .. } => "Name an empty database, or make one with CREATE DATABASE … TEMPLATE template0.".into(),
+            Self::HoldsRows { .. } => "Somebody writes to the target. Empty the table, or leave it out.".into(),
             Self::Busy { .. } => "Wait for it to end, or cancel it.".into(),
             Self::CleanUp { source, .. } => {
                 let next = "Something that is not of that run depends on it. Drop or move it, then run the same command again.";
@@ -111,7 +118,9 @@ impl ImportError {
             Self::Connection(e) | Self::Apply { source: e, .. } => e.retry(),
             Self::Data(e) => e.retry(),
             Self::Busy { .. } | Self::Forgotten { .. } => Retry::Now,
-            Self::NotEmpty { .. } | Self::CleanUp { .. } | Self::OtherDatabase { .. } => Retry::AfterOperator,
+            Self::NotEmpty { .. } | Self::HoldsRows { .. } | Self::CleanUp { .. } | Self::OtherDatabase { .. } => {
+                Retry::AfterOperator
+            }
             Self::Mismatch { .. } => Retry::Never,
         }
     }

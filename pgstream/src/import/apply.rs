@@ -10,15 +10,15 @@ use tokio::sync::Notify;
 use crate::archive::{Toc, TocEntry};
 use crate::catalog::Snapshot;
 use crate::connection::CopySession;
-use crate::data::{ValueReader, read_sequence_values};
+use crate::data::{SequenceValue, ValueReader, read_sequence_values};
 use crate::ddl::Ddl;
 use crate::error::{ConnectionError, DataError, ImportError, Retry};
 use crate::progress::{Phase, Run};
 use crate::report::{Proven, TableReport, Verify};
 
 use super::check_rows::{Expectation, check_table, expectations};
-use super::ledger::{Ledger, entry_name};
-use super::load::{Loaded, Loader, is_worth_repeating};
+use super::ledger::{CONNECTION_LIMIT, Ledger, entry_name};
+use super::load::{LoadInto, Loaded, Loader, is_worth_repeating};
 use super::plan::{LoadPlan, Work, is_validated_later, units};
 use super::schedule::{Schedule, TaskId};
 use super::target::Target;
@@ -44,6 +44,8 @@ pub(crate) struct ApplyOptions {
     pub(crate) verify: Verify,
     /// The major version of the server that the rows come from.
     pub(crate) source_major: u32,
+    /// Rows into tables that are there already.
+    pub(crate) is_data_only: bool,
 }
 
 /// What was applied.
@@ -64,6 +66,8 @@ pub(crate) struct Applied {
 pub(crate) struct Filled {
     plan: LoadPlan,
     loaded: Vec<Loaded>,
+    /// Values that are yet to be set.
+    values: Vec<SequenceValue>,
 }
 
 /// One run against one target, which holds nothing but our marker.
@@ -92,10 +96,16 @@ impl Apply<'_> {
         self.run.enter(Phase::Schema);
         self.surviving(control, &plan, Step::Before).await?;
 
-        let loaded = self.run_parallel(&plan).await?;
+        let loaded = match self.options.is_data_only {
+            true => self.fill_in_order(&plan).await?,
+            false => self.run_parallel(&plan).await?,
+        };
         self.surviving(control, &plan, Step::LargeObjects).await?;
-        self.surviving(control, &plan, Step::Sequences).await?;
-        Ok(Filled { plan, loaded })
+        let values = self.read_sequences(&plan).await?;
+        if !self.options.is_data_only {
+            self.surviving(control, &plan, Step::Sequences(&values)).await?;
+        }
+        Ok(Filled { plan, loaded, values })
     }
 
     /// Proves what was filled, does what must not be done before, and ends the marker.
@@ -103,7 +113,7 @@ impl Apply<'_> {
     /// # Errors
     /// As [`Self::fill`].
     pub(crate) async fn finish(&self, control: &mut CopySession, filled: Filled) -> Result<Applied, ImportError> {
-        let Filled { plan, loaded } = filled;
+        let Filled { plan, loaded, values } = filled;
         self.run.enter(Phase::Verify);
         let proven = self.verify(&plan, &loaded).await?;
         self.surviving(control, &plan, Step::CheckLedger).await?;
@@ -111,6 +121,11 @@ impl Apply<'_> {
         self.run.enter(Phase::Finish);
         self.surviving(control, &plan, Step::Owners).await?;
         self.surviving(control, &plan, Step::After).await?;
+        if self.options.is_data_only {
+            // A value that is set is set for good, whatever becomes of the transaction: so after everything that may fail.
+            self.record_sequences(control, &plan).await?;
+            self.set_sequences(control, &plan, &values).await?;
+        }
         self.end(control, &plan).await?;
         let mut tables: Vec<TableReport> = loaded.iter().map(|part| TableReport { proven, ..part.report() }).collect();
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
@@ -119,7 +134,7 @@ impl Apply<'_> {
 
     /// Does a step over a new control session when the connection breaks under it. Every step can be repeated: what makes
     /// something asks the ledger first.
-    async fn surviving(&self, control: &mut CopySession, plan: &LoadPlan, step: Step) -> Result<(), ImportError> {
+    async fn surviving(&self, control: &mut CopySession, plan: &LoadPlan, step: Step<'_>) -> Result<(), ImportError> {
         for attempt in 1.. {
             let Err(error) = self.step(control, plan, step).await else { return Ok(()) };
             if attempt >= MAX_ATTEMPTS || !is_worth_repeating(&error) || self.run.is_cancelled() {
@@ -131,11 +146,11 @@ impl Apply<'_> {
         unreachable!("the loop above returns")
     }
 
-    async fn step(&self, control: &mut CopySession, plan: &LoadPlan, step: Step) -> Result<(), ImportError> {
+    async fn step(&self, control: &mut CopySession, plan: &LoadPlan, step: Step<'_>) -> Result<(), ImportError> {
         match step {
             Step::Before => self.make_in_order(control, &plan.before).await,
             Step::LargeObjects => self.copy_large_objects(control, plan).await,
-            Step::Sequences => self.set_sequences(control, plan).await,
+            Step::Sequences(values) => self.set_sequences(control, plan, values).await,
             Step::CheckLedger => self.check_ledger(control, plan).await,
             // Owners are given to what is in the ledger already, and giving one twice does no harm.
             Step::Owners => self.apply_in_order(control, &plan.owners, |place| self.toc.entries[place].set_owner.clone()).await,
@@ -325,7 +340,7 @@ impl Apply<'_> {
             Work::Load(number) => {
                 let group = &plan.groups[number];
                 let _shown = self.run.working_on(group.target().table.to_string());
-                let loaded = loader.load(group).await?;
+                let loaded = loader.load(group, LoadInto::Made).await?;
                 for _ in &loaded {
                     self.run.table_done();
                 }
@@ -406,13 +421,60 @@ impl Apply<'_> {
         super::large_objects::copy(self.snapshot, control, &plan.large_objects, self.run).await
     }
 
-    async fn set_sequences(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
+    /// Fills tables that are there already, one after the other, referenced ones first. One session: where triggers cannot be
+    /// switched off the foreign keys are checked, and must find what the table before has committed.
+    async fn fill_in_order(&self, plan: &LoadPlan) -> Result<Vec<Loaded>, ImportError> {
+        self.run.enter(Phase::Data);
+        let run = self.run.child();
+        let mut loader = Loader::new(self.snapshot, self.target, self.options.source_major, &run);
+        let mut loaded = Vec::new();
+        let mut result = Ok(());
+        for group in &plan.groups {
+            let _shown = self.run.working_on(group.target().table.to_string());
+            match loader.load(group, LoadInto::Existing).await {
+                Ok(filled) => {
+                    filled.iter().for_each(|_| self.run.table_done());
+                    loaded.extend(filled);
+                }
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        loader.stop().await;
+        result.map(|()| loaded)
+    }
+
+    async fn read_sequences(&self, plan: &LoadPlan) -> Result<Vec<SequenceValue>, ImportError> {
         if plan.sequences.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut reader = ValueReader::new(self.snapshot, self.run);
-        let values = reader.sequences(&plan.sequences).await?;
+        let values = reader.sequences(&plan.sequences).await;
         reader.stop().await;
+        Ok(values?)
+    }
+
+    /// Writes down where the sequences of the target stand before they are set.
+    async fn record_sequences(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
+        let former = read_sequence_values(control, &plan.sequences).await?;
+        let mut sql = Ddl::new();
+        for (value, entry) in former.iter().zip(&plan.sequence_entries) {
+            Ledger::record(&mut sql, entry.0, &format!("the value of {}", value.name), &value.render_set());
+        }
+        Ok(control.execute(sql.as_str()).await?)
+    }
+
+    async fn set_sequences(
+        &self,
+        control: &mut CopySession,
+        plan: &LoadPlan,
+        values: &[SequenceValue],
+    ) -> Result<(), ImportError> {
+        if values.is_empty() {
+            return Ok(());
+        }
         for some in values.chunks(PIPELINE) {
             for value in some {
                 control.send(&value.render_set())?;
@@ -423,7 +485,7 @@ impl Apply<'_> {
             }
         }
         let found = read_sequence_values(control, &plan.sequences).await?;
-        match values.iter().zip(&found).find(|(wanted, found)| wanted != found) {
+        match values.iter().zip(&found).find(|(wanted, found)| *wanted != *found) {
             None => Ok(()),
             Some((wanted, found)) => Err(ImportError::Mismatch {
                 relation: wanted.name.to_string(),
@@ -524,6 +586,10 @@ impl Apply<'_> {
             Work::Apply(place) => Some(*place),
             _ => None,
         });
+        let filled = plan.groups.iter().filter(|_| self.options.is_data_only);
+        if let Some(group) = filled.into_iter().find(|group| !recorded.contains(&group.entry.0)) {
+            return Err(ImportError::Forgotten { problem: format!("the rows of {} are gone", group.target().table) });
+        }
         let mut made = plan.before.iter().copied().chain(parallel).map(|place| &self.toc.entries[place]);
         match made.find(|entry| !entry.create.is_empty() && !recorded.contains(&entry.id.0)) {
             None => Ok(()),
@@ -538,6 +604,9 @@ impl Apply<'_> {
         for place in &plan.last {
             let entry = &self.toc.entries[*place];
             sql.deparsed(&entry.create).deparsed(&entry.set_owner);
+        }
+        if let Some(undo) = Ledger::undo(control, CONNECTION_LIMIT).await? {
+            sql.deparsed(&undo);
         }
         Ledger::drop_statements(&mut sql);
         sql.sql("COMMIT").end();
@@ -573,10 +642,10 @@ impl Apply<'_> {
 
 /// What is done over the control session, one after the other.
 #[derive(Debug, Clone, Copy)]
-enum Step {
+enum Step<'a> {
     Before,
     LargeObjects,
-    Sequences,
+    Sequences(&'a [SequenceValue]),
     CheckLedger,
     Owners,
     After,

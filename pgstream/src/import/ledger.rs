@@ -18,6 +18,9 @@ const PIPELINE: usize = 64;
 /// What an undo may say when what it drops is not there: the run broke off before, or something else took it along.
 const ALREADY_GONE: [&str; 6] = ["42P01", "42704", "42883", "3F000", "42703", "42710"];
 
+/// The number of the line about the database's connection limit; entries of an archive have smaller ones.
+pub(crate) const CONNECTION_LIMIT: u32 = i32::MAX.unsigned_abs();
+
 /// The ledger in a target's marker schema.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ledger;
@@ -55,6 +58,14 @@ impl Ledger {
         let answer = session.simple(sql.as_str()).await?;
         let rows = answer.first().map_or(0, |a| a.rows.len());
         Ok((0..rows).filter_map(|row| answer.first()?.text(row, 0)?.parse().ok()).collect())
+    }
+
+    /// The statement that takes an entry back, if it is written down.
+    pub(crate) async fn undo(session: &mut CopySession, entry: u32) -> Result<Option<String>, ConnectionError> {
+        let mut sql = Ddl::new();
+        sql.sql("SELECT undo FROM ").ident(MARKER).sql(".ledger WHERE entry = ").number(entry);
+        let answer = session.simple(sql.as_str()).await?;
+        Ok(answer.first().filter(|a| !a.rows.is_empty()).and_then(|a| a.text(0, 0)).map(str::to_owned))
     }
 
     /// Appends the statements that end the marker.

@@ -1,5 +1,7 @@
-//! Loads the rows of one table: truncated and filled in one transaction, so that a repetition starts from nothing.
+//! Loads the rows of one table in one transaction. A table that we made is emptied in it, so that a repetition starts from
+//! nothing; one that was there is filled together with its line in the ledger, which tells a repetition whether it was committed.
 
+use crate::archive::CopyTarget;
 use crate::catalog::Snapshot;
 use crate::connection::CopySession;
 use crate::data::{ContentHash, CopyFormat, CopyInSink, TableReader, copy_from_stdin};
@@ -9,11 +11,21 @@ use crate::name::QualifiedName;
 use crate::progress::Run;
 use crate::report::TableReport;
 
+use super::ledger::Ledger;
 use super::plan::LoadGroup;
 use super::target::Target;
 
 /// How often the rows of a table are sent again after the target broke off.
 const MAX_ATTEMPTS: u32 = 5;
+
+/// What is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LoadInto {
+    /// A table that this run made: emptied first, and written frozen.
+    Made,
+    /// A table that was there: only if it holds no rows, and never twice.
+    Existing,
+}
 
 /// Loads groups of tables, one after the other, over one session at each end.
 pub(crate) struct Loader<'s> {
@@ -22,6 +34,8 @@ pub(crate) struct Loader<'s> {
     run: &'s Run,
     reader: TableReader<'s>,
     session: Option<CopySession>,
+    /// The server process of a session that broke, which may not know it yet.
+    former: Option<i32>,
 }
 
 /// The rows of one source table, as they were read and as the target counted them.
@@ -58,7 +72,7 @@ impl Loaded {
 impl<'s> Loader<'s> {
     /// A loader without sessions yet.
     pub(crate) fn new(snapshot: &'s Snapshot, target: &'s Target, source_major: u32, run: &'s Run) -> Self {
-        Self { target, source_major, run, reader: TableReader::new(snapshot, run), session: None }
+        Self { target, source_major, run, reader: TableReader::new(snapshot, run), session: None, former: None }
     }
 
     /// The session to the target, made anew if it broke.
@@ -79,8 +93,10 @@ impl<'s> Loader<'s> {
     ///
     /// # Cancellation
     /// By the run: the COPY is ended at both ends, and the target's transaction is rolled back.
-    pub(crate) async fn load(&mut self, group: &LoadGroup) -> Result<Vec<Loaded>, ImportError> {
+    pub(crate) async fn load(&mut self, group: &LoadGroup, into: LoadInto) -> Result<Vec<Loaded>, ImportError> {
         let mut attempt = 1;
+        // What was sent when the COMMIT was.
+        let mut sent = Vec::new();
         loop {
             let (mut rows, mut bytes) = (0, 0);
             let run = self.run.clone();
@@ -90,7 +106,7 @@ impl<'s> Loader<'s> {
                 run.moved(r, b);
                 run.work_done(b);
             };
-            match self.try_load(group, &mut progress).await {
+            match self.try_load(group, into, &mut sent, &mut progress).await {
                 Ok(loaded) => return Ok(loaded),
                 Err(error) => {
                     self.run.moved_in_vain(rows, bytes);
@@ -109,10 +125,16 @@ impl<'s> Loader<'s> {
     async fn try_load(
         &mut self,
         group: &LoadGroup,
+        into: LoadInto,
+        sent: &mut Vec<Loaded>,
         progress: &mut (impl FnMut(u64, u64) + Send),
     ) -> Result<Vec<Loaded>, ImportError> {
         let mut loaded = Vec::with_capacity(group.members.len());
         self.session().await?;
+        if into == LoadInto::Existing && self.is_filled_unless_cancelled(group).await? {
+            sent.iter().for_each(|part| progress(part.content.rows(), part.content.bytes()));
+            return Ok(std::mem::take(sent));
+        }
         let session = self.session.as_mut().expect("opened above");
         let target = group.target();
         let format = self.target.format_for(group, self.source_major);
@@ -120,10 +142,15 @@ impl<'s> Loader<'s> {
         begin.sql("BEGIN; TRUNCATE TABLE ").sql(if target.is_through_root { "" } else { "ONLY " }).name(&target.table).sql("; ");
         for (number, (source, target)) in group.members.iter().enumerate() {
             let mut sql = Ddl::new();
-            if number == 0 {
+            if number == 0 && into == LoadInto::Made {
                 sql.deparsed(begin.as_str());
             }
-            sql.deparsed(&copy_from_stdin(&target.table, &target.columns, format, !target.is_through_root));
+            sql.deparsed(&copy_from_stdin(
+                &target.table,
+                &target.columns,
+                format,
+                into == LoadInto::Made && !target.is_through_root,
+            ));
             let write_error = |bytes: u64, source: crate::error::ConnectionError| DataError::CopyIn {
                 relation: target.table.clone(),
                 bytes,
@@ -154,13 +181,58 @@ impl<'s> Loader<'s> {
                 oid: source.relation,
             });
         }
-        let commit = session.execute("COMMIT").await;
-        commit.map_err(|source| DataError::CopyIn { relation: target.table.clone(), bytes: group.bytes, source })?;
+        let mut commit = Ddl::new();
+        if into == LoadInto::Existing {
+            Ledger::record(&mut commit, group.entry.0, &format!("the rows of {}", target.table), &delete(target));
+            sent.clone_from(&loaded);
+        }
+        commit.sql("COMMIT").end();
+        let committed = session.execute(commit.as_str()).await;
+        committed.map_err(|source| DataError::CopyIn { relation: target.table.clone(), bytes: group.bytes, source })?;
         Ok(loaded)
+    }
+
+    async fn is_filled_unless_cancelled(&mut self, group: &LoadGroup) -> Result<bool, ImportError> {
+        let cancelled = self.run.cancellation().clone();
+        tokio::select! {
+            biased;
+            () = cancelled.cancelled() => Err(DataError::Cancelled.into()),
+            is_filled = self.is_filled(group) => is_filled,
+        }
+    }
+
+    /// Begins the transaction that fills a table which was there. `true`: an earlier attempt, of which we lost sight, has filled it.
+    ///
+    /// The lock waits for that attempt's end, keeps other writers out, and lets readers in.
+    async fn is_filled(&mut self, group: &LoadGroup) -> Result<bool, ImportError> {
+        let (former, target) = (self.former.take(), group.target());
+        let session = self.session().await?;
+        if let Some(pid) = former {
+            let mut sql = Ddl::new();
+            sql.sql("SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = current_user ");
+            sql.sql("AND datname = pg_catalog.current_database() AND pid = ").number(pid);
+            session.execute(sql.as_str()).await?;
+        }
+        let only = if target.is_through_root { "" } else { "ONLY " };
+        let mut sql = Ddl::new();
+        sql.sql("BEGIN").end().sql("LOCK TABLE ").sql(only).name(&target.table).sql(" IN SHARE ROW EXCLUSIVE MODE").end();
+        session.execute(sql.as_str()).await?;
+        if Ledger::recorded(session).await?.contains(&group.entry.0) {
+            session.execute("ROLLBACK").await?;
+            return Ok(true);
+        }
+        let mut sql = Ddl::new();
+        sql.sql("SELECT EXISTS (SELECT FROM ").sql(only).name(&target.table).sql(")");
+        let answer = session.simple(sql.as_str()).await?;
+        match answer.first().and_then(|a| a.text(0, 0)) {
+            Some("f") => Ok(false),
+            _ => Err(ImportError::HoldsRows { relation: target.table.to_string() }),
+        }
     }
 
     async fn end_session(&mut self) {
         if let Some(session) = self.session.take() {
+            self.former = Some(session.backend_pid());
             session.close().await;
         }
     }
@@ -176,6 +248,13 @@ impl<'s> Loader<'s> {
             session.close().await;
         }
     }
+}
+
+/// What takes the rows back that were put into a table without any.
+fn delete(target: &CopyTarget) -> String {
+    let mut sql = Ddl::new();
+    sql.sql("DELETE FROM ").sql(if target.is_through_root { "" } else { "ONLY " }).name(&target.table).end();
+    sql.into_string()
 }
 
 /// Whether the target, or the way there, broke off in a manner that passes.

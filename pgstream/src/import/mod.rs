@@ -7,6 +7,7 @@
 mod apply;
 mod check_rows;
 mod emptiness;
+mod hide;
 mod large_objects;
 mod ledger;
 mod load;
@@ -18,6 +19,7 @@ mod watch;
 
 pub(crate) use apply::{Applied, Apply, ApplyOptions};
 pub use emptiness::{Contents, ObjectCount, contents};
+pub(crate) use hide::hide;
 pub(crate) use ledger::Ledger;
 pub(crate) use target::{Target, is_binary};
 pub(crate) use watch::watch_target;

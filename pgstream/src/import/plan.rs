@@ -15,8 +15,10 @@ use super::schedule::{TaskId, TaskSpec};
 pub(crate) struct LoadGroup {
     /// Where the rows are read, each with where they go; all targets are one table.
     pub(crate) members: Vec<(TableData, CopyTarget)>,
-    /// The oids of the sources' relations.
+    /// Bytes of the sources' heaps and TOAST.
     pub(crate) bytes: u64,
+    /// The first member's entry.
+    pub(crate) entry: DumpId,
 }
 
 impl LoadGroup {
@@ -52,6 +54,8 @@ pub(crate) struct LoadPlan {
     pub(crate) specs: Vec<TaskSpec>,
     /// Sequences whose values are set behind the rows.
     pub(crate) sequences: Vec<SequenceData>,
+    /// Their entries.
+    pub(crate) sequence_entries: Vec<DumpId>,
     /// Large objects whose bytes are copied.
     pub(crate) large_objects: Vec<u32>,
     /// Made after the verification, in order: what needs nobody's consent to be taken back.
@@ -100,7 +104,7 @@ impl LoadPlan {
                 self.owners.push(place);
             }
             if let Some(data) = &entry.data {
-                self.add_data(data);
+                self.add_data(entry.id, data);
                 continue;
             }
             let is_put_off = matches!(entry.desc, "SEQUENCE OWNED BY" | "ROW SECURITY" | "POLICY")
@@ -123,15 +127,18 @@ impl LoadPlan {
         parallel
     }
 
-    fn add_data(&mut self, data: &EntryData) {
+    fn add_data(&mut self, entry: DumpId, data: &EntryData) {
         match data {
-            EntryData::Table { source, target } => self.add_table(source.clone(), target.clone()),
-            EntryData::Sequence(sequence) => self.sequences.push(sequence.clone()),
+            EntryData::Table { source, target } => self.add_table(entry, source.clone(), target.clone()),
+            EntryData::Sequence(sequence) => {
+                self.sequences.push(sequence.clone());
+                self.sequence_entries.push(entry);
+            }
             EntryData::LargeObject(oid) => self.large_objects.push(*oid),
         }
     }
 
-    fn add_table(&mut self, source: TableData, target: CopyTarget) {
+    fn add_table(&mut self, entry: DumpId, source: TableData, target: CopyTarget) {
         let bytes = source.bytes.max(1);
         let same_root =
             target.is_through_root.then(|| self.groups.iter_mut().find(|g| g.target().table == target.table)).flatten();
@@ -140,7 +147,7 @@ impl LoadPlan {
                 group.bytes += bytes;
                 group.members.push((source, target));
             }
-            None => self.groups.push(LoadGroup { members: vec![(source, target)], bytes }),
+            None => self.groups.push(LoadGroup { members: vec![(source, target)], bytes, entry }),
         }
     }
 

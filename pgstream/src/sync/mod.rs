@@ -17,7 +17,7 @@ use crate::connection::{Connection, ConnectionConfig, CopySession};
 use crate::error::{CatalogError, ConnectionError, Error, ImportError, Retry};
 use crate::export::end_report;
 use crate::guard::Destination;
-use crate::import::{Applied, Apply, ApplyOptions, Ledger, Target, contents, watch_target};
+use crate::import::{Applied, Apply, ApplyOptions, Ledger, Target, contents, hide, watch_target};
 use crate::progress::{EventType, Phase, Run};
 use crate::report::{EndReport, Failure, TargetState};
 
@@ -160,7 +160,12 @@ impl Attempt<'_> {
         let mut control = self.open_control().await.map_err(|e| untouched(self.cause(e)))?;
 
         let source_major = survey.catalog.database.major;
-        let options = ApplyOptions { jobs: self.options.job_count(), verify: self.options.verify, source_major };
+        let options = ApplyOptions {
+            jobs: self.options.job_count(),
+            verify: self.options.verify,
+            source_major,
+            is_data_only: self.options.data_only,
+        };
         let inner = self.run.child();
         let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, options, run: &inner };
         match self.watched(survey, &inner, self.fill_and_finish(&apply, survey, &mut control)).await {
@@ -229,8 +234,13 @@ impl Attempt<'_> {
             let taken_back = Ledger::take_back(control).await?;
             self.run.warn(format!("took back {taken_back} objects that a run which broke off had made"));
         }
-        self.refuse_if_not_empty().await?;
+        if !self.options.data_only {
+            self.refuse_if_not_empty().await?;
+        }
         Ledger::create(control, &format!("pgstream is loading this database (run {})", self.run.job())).await?;
+        if self.options.hide && !hide(control).await? {
+            self.run.warn("the target is visible while it is loaded: a connection limit of 0 would keep out all but superusers");
+        }
         Ok(())
     }
 

@@ -1,8 +1,10 @@
 //! What a sync finds at both ends before it writes: the source under its snapshot, what is to be made, and what stands against it.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
-use crate::archive::{EntryData, OutputOptions, Toc};
+use crate::archive::{DumpId, EntryData, OutputOptions, Toc};
 use crate::catalog::{Catalog, Snapshot};
 use crate::connection::{Connection, ConnectionConfig};
 use crate::data::ValueReader;
@@ -40,7 +42,8 @@ impl Survey {
         let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &options.snapshot(), run).await?;
         let toc = choose::check_unsupported(&catalog, options.skip_unsupported, run).map_err(Error::from).and_then(|()| {
             let toc = choose::contents(&catalog, &selection, options.data_only, run);
-            Ok(output_options(options).select(&toc)?)
+            let selected = output_options(options).select(&toc)?;
+            Ok(if options.data_only { with_drops(selected, &toc) } else { selected })
         });
         match toc {
             Ok(toc) => Ok(Self { config, identity, snapshot, catalog, toc }),
@@ -57,6 +60,7 @@ impl Survey {
         let shape = RunShape {
             jobs: u32::try_from(options.job_count()).unwrap_or(u32::MAX),
             must_be_empty: !options.data_only,
+            fills_existing: options.data_only,
             allow_event_triggers: options.allow_event_triggers,
             open_at_source: KEEPERS + 1,
             ..RunShape::default()
@@ -81,6 +85,15 @@ impl Survey {
     pub(super) async fn release(self) {
         self.snapshot.release().await;
     }
+}
+
+/// Large objects are made by a run that makes nothing else: their drop statements are how they are taken back.
+fn with_drops(mut selected: Toc, all: &Toc) -> Toc {
+    let drops: HashMap<DumpId, &String> = all.entries.iter().map(|entry| (entry.id, &entry.drop)).collect();
+    for entry in &mut selected.entries {
+        entry.drop = drops.get(&entry.id).map(|drop| (*drop).clone()).unwrap_or_default();
+    }
+    selected
 }
 
 fn output_options(options: &SyncOptions) -> OutputOptions {
@@ -231,7 +244,7 @@ pub async fn plan(
         let (identity, source_major) = (survey.identity.clone(), survey.catalog.database.major);
         let toc = survey.toc.clone();
         survey.release().await;
-        let tables = planned_tables(&toc, destination, source_major);
+        let tables = planned_tables(&toc, destination, source_major, options.data_only);
         Ok::<_, Error>(SyncPlan {
             from: crate::export::end_report(source, &identity),
             to: crate::export::end_report(destination.config(), destination.identity()),
@@ -249,7 +262,7 @@ fn planned_entry(entry: &crate::archive::TocEntry) -> PlannedEntry {
     PlannedEntry { kind: entry.desc, schema: entry.schema.clone(), name: entry.tag.clone() }
 }
 
-fn planned_tables(toc: &Toc, destination: &Destination, source_major: u32) -> Vec<PlannedTable> {
+fn planned_tables(toc: &Toc, destination: &Destination, source_major: u32, is_data_only: bool) -> Vec<PlannedTable> {
     let mut tables: Vec<PlannedTable> = toc
         .entries
         .iter()
@@ -262,7 +275,7 @@ fn planned_tables(toc: &Toc, destination: &Destination, source_major: u32) -> Ve
                     true => "binary",
                     false => "text",
                 },
-                is_frozen: !target.is_through_root,
+                is_frozen: !is_data_only && !target.is_through_root,
             }),
             _ => None,
         })

@@ -9,11 +9,15 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::catalog::kind::{CatalogQuery, Record, Rows, catalog_query};
 use crate::catalog::version_tags;
 use crate::connection::{Connection, ServerVersion};
+use crate::ddl::Ddl;
 use crate::error::CatalogError;
 use crate::import::emptiness;
+use crate::name::QualifiedName;
 
 use super::disk::{self, DataPlace};
-use super::facts::{AvailableExtension, ConnectionFacts, LocaleFacts, RoleFacts, ServerFacts, SourceFacts, TargetFacts};
+use super::facts::{
+    AvailableExtension, ConnectionFacts, LocaleFacts, RelationFacts, RoleFacts, ServerFacts, SourceFacts, TargetFacts,
+};
 use super::wanted::Wanted;
 
 const VERSION: CatalogQuery = catalog_query!("version.sql");
@@ -25,12 +29,13 @@ const SOURCE: [CatalogQuery; 5] = [
     catalog_query!("source_indexes.sql"),
     catalog_query!("source_locks.sql"),
 ];
-const TARGET: [CatalogQuery; 5] = [
+const TARGET: [CatalogQuery; 6] = [
     catalog_query!("target_roles.sql"),
     catalog_query!("target_extensions.sql"),
     catalog_query!("target_names.sql"),
     catalog_query!("target_event_triggers.sql"),
     catalog_query!("target_prepared.sql"),
+    catalog_query!("target_relations.sql"),
 ];
 
 /// A value and its type.
@@ -91,7 +96,10 @@ pub(super) async fn target(connection: &Connection, wanted: &Wanted) -> Result<T
     let names = [&wanted.tablespaces, &wanted.access_methods, &wanted.languages, &wanted.collations];
     let names: Vec<Vec<&String>> = names.into_iter().map(|names| names.iter().collect()).collect();
     let names: Vec<Parameter<'_>> = names.iter().map(|n| (n as &(dyn ToSql + Sync), Type::TEXT_ARRAY)).collect();
-    let parameters = [vec![(&roles as _, Type::TEXT_ARRAY)], vec![(&extensions as _, Type::TEXT_ARRAY)], names, vec![], vec![]];
+    let (schemas, relations): (Vec<&String>, Vec<&String>) = wanted.existing.keys().map(|(s, n)| (s, n)).unzip();
+    let list = |list| vec![(list, Type::TEXT_ARRAY)];
+    let existing: Vec<Parameter<'_>> = vec![(&schemas, Type::TEXT_ARRAY), (&relations, Type::TEXT_ARRAY)];
+    let parameters = [list(&roles as _), list(&extensions as _), names, vec![], vec![], existing];
     let asked = try_join(ask_all(connection, TARGET, parameters), emptiness::contents(connection));
     let ((server, place), (answers, contents)) = match try_join(server(connection), asked).await {
         Ok(answers) => answers,
@@ -101,11 +109,13 @@ pub(super) async fn target(connection: &Connection, wanted: &Wanted) -> Result<T
     facts.contents = contents;
     facts.free_bytes = disk::free_bytes(&place);
     decode_target(&answers, &mut facts)?;
+    let tables = decode_relations(&answers[5], &mut facts)?;
+    ask_for_rows(connection, tables, &mut facts).await?;
     Ok(facts)
 }
 
-fn decode_target(answers: &[Rows; 5], facts: &mut TargetFacts) -> Result<(), CatalogError> {
-    let [roles, extensions, names, event_triggers, prepared] = answers;
+fn decode_target(answers: &[Rows; 6], facts: &mut TargetFacts) -> Result<(), CatalogError> {
+    let [roles, extensions, names, event_triggers, prepared, _] = answers;
     for row in roles.iter() {
         facts.roles.insert(row.get("name")?, row.get("can_set")?);
     }
@@ -127,6 +137,49 @@ fn decode_target(answers: &[Rows; 5], facts: &mut TargetFacts) -> Result<(), Cat
     }
     for row in prepared.iter() {
         facts.prepared.push(row.get("gid")?);
+    }
+    Ok(())
+}
+
+/// A table by schema and name, and whether it is partitioned.
+type Table = ((String, String), bool);
+
+/// Gives the tables that can be read.
+fn decode_relations(rows: &Rows, facts: &mut TargetFacts) -> Result<Vec<Table>, CatalogError> {
+    let mut tables = Vec::new();
+    for row in rows.iter() {
+        let name: (String, String) = (row.get("schema")?, row.get("name")?);
+        let triggers: Vec<String> = row.get("triggers")?;
+        let split = |trigger: String| Some((trigger.get(1..)?.to_owned(), trigger.chars().next()?));
+        let relation = RelationFacts {
+            columns: row.get("columns")?,
+            is_usable: row.get("is_usable")?,
+            has_rows: false,
+            triggers: triggers.into_iter().filter_map(split).collect(),
+        };
+        if relation.is_usable && row.get("is_table")? {
+            tables.push((name.clone(), row.get("is_partitioned")?));
+        }
+        facts.relations.insert(name, relation);
+    }
+    Ok(tables)
+}
+
+/// Whether tables have rows: their own, unless they are partitioned.
+async fn ask_for_rows(connection: &Connection, tables: Vec<Table>, facts: &mut TargetFacts) -> Result<(), CatalogError> {
+    let question = |((schema, name), is_partitioned): &Table| {
+        let mut sql = Ddl::new();
+        sql.sql("SELECT pg_catalog.count(*) FROM (SELECT FROM ").sql(if *is_partitioned { "" } else { "ONLY " });
+        sql.name(&QualifiedName::new(schema.clone(), name.clone()));
+        sql.sql(" LIMIT 1) AS rows");
+        sql.into_string()
+    };
+    let questions: Vec<String> = tables.iter().map(question).collect();
+    let answers = try_join_all(questions.iter().map(|sql| connection.query(sql, &[]))).await?;
+    for ((table, _), rows) in tables.iter().zip(answers) {
+        let rows = Rows { query: "target_relations.sql", rows };
+        let count: i64 = only(&rows)?.get("count")?;
+        facts.relations.entry(table.clone()).and_modify(|relation| relation.has_rows = count > 0);
     }
     Ok(())
 }
@@ -300,6 +353,7 @@ impl TargetFacts {
             names: BTreeMap::new(),
             contents: crate::import::Contents::default(),
             event_triggers: Vec::new(),
+            relations: BTreeMap::new(),
             prepared: Vec::new(),
             free_bytes: None,
         }

@@ -149,10 +149,26 @@ pub struct TargetFacts {
     pub contents: Contents,
     /// Event triggers, and when they fire: `O` in ordinary sessions, `R` in replica sessions, `A` always.
     pub event_triggers: Vec<(String, char)>,
+    /// Wanted tables and sequences that exist, by schema and name.
+    pub relations: BTreeMap<(String, String), RelationFacts>,
     /// Prepared transactions of this database.
     pub prepared: Vec<String>,
     /// Free bytes where the database lies, if that can be seen.
     pub free_bytes: Option<u64>,
+}
+
+/// A table or sequence of the target that is to be filled.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct RelationFacts {
+    /// Columns that rows can be given.
+    pub columns: Vec<String>,
+    /// Whether we may lock, read and fill it, and take its rows back; for a sequence, read and set it.
+    pub is_usable: bool,
+    /// Whether a table has rows.
+    pub has_rows: bool,
+    /// Triggers and rules of users, and when they fire, as [`TargetFacts::event_triggers`].
+    pub triggers: Vec<(String, char)>,
 }
 
 /// An extension that can be had.

@@ -14,7 +14,9 @@ mod samples;
 mod wanted;
 mod words;
 
-pub use facts::{AvailableExtension, ConnectionFacts, LocaleFacts, RoleFacts, ServerFacts, SourceFacts, TargetFacts};
+pub use facts::{
+    AvailableExtension, ConnectionFacts, LocaleFacts, RelationFacts, RoleFacts, ServerFacts, SourceFacts, TargetFacts,
+};
 pub use finding::{Finding, PreflightReport, Severity};
 pub use rules::{judge, rule_words};
 pub use wanted::{FeatureUse, RoleUse, RunShape, Wanted};

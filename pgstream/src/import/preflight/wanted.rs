@@ -18,6 +18,8 @@ pub struct RunShape {
     pub must_be_empty: bool,
     /// Everything is written in one transaction.
     pub is_one_transaction: bool,
+    /// Rows go into tables that are there already.
+    pub fills_existing: bool,
     /// Event triggers of the target may fire.
     pub allow_event_triggers: bool,
     /// A pooler in between is known to keep one server session for each of ours.
@@ -35,6 +37,7 @@ impl Default for RunShape {
         Self {
             jobs: 2,
             must_be_empty: true,
+            fills_existing: false,
             is_one_transaction: false,
             allow_event_triggers: false,
             allow_pooler: false,
@@ -79,6 +82,8 @@ pub struct Wanted {
     pub collations: BTreeSet<String>,
     /// Oids, at the source, of the tables to be read.
     pub tables: Vec<u32>,
+    /// Tables and sequences that must be there, each with the columns that rows have; filled when the run fills what exists.
+    pub existing: BTreeMap<(String, String), Vec<String>>,
     /// Oids, at the source, of the sequences to be read.
     pub sequences: Vec<u32>,
     /// Unlogged tables among them.
@@ -151,16 +156,26 @@ impl Wanted {
 
     fn add_data(&mut self, entry: &TocEntry) {
         match &entry.data {
-            Some(EntryData::Table { source, .. }) => {
+            Some(EntryData::Table { source, target }) => {
+                self.add_existing(&target.table, &target.columns);
                 self.tables.push(source.relation);
                 self.data_bytes += source.bytes;
                 if source.is_unlogged {
                     self.unlogged.push(source.name.to_string());
                 }
             }
-            Some(EntryData::Sequence(source)) => self.sequences.push(source.relation),
+            Some(EntryData::Sequence(source)) => {
+                self.add_existing(&source.name, &[]);
+                self.sequences.push(source.relation);
+            }
             Some(EntryData::LargeObject(_)) => self.large_objects += 1,
             None => {}
+        }
+    }
+
+    fn add_existing(&mut self, name: &crate::name::QualifiedName, columns: &[String]) {
+        if self.shape.fills_existing {
+            self.existing.entry((name.schema.clone(), name.name.clone())).or_insert_with(|| columns.to_vec());
         }
     }
 
@@ -195,8 +210,8 @@ impl Wanted {
                 let known = ["sql", "c", "internal", "plpgsql"];
                 self.languages.extend(behind("language").filter(|name| !known.contains(name)).map(str::to_owned));
             }
-            // `REPLICA IDENTITY USING INDEX` stands behind some, and `index` can be no method's name without quotes there.
-            "INDEX" => self.access_methods.extend(behind("using").filter(|name| *name != "index").map(str::to_owned)),
+            // The first one: what follows the statement may say `REPLICA IDENTITY USING INDEX`.
+            "INDEX" => self.access_methods.extend(behind("using").take(1).map(str::to_owned)),
             _ => {}
         }
         self.tablespaces.extend(entry.tablespace.clone().filter(|name| !name.is_empty()));

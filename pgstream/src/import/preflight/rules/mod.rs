@@ -1,5 +1,6 @@
 //! The rules: one list, each a pure function from facts to findings.
 
+mod filling;
 mod limits;
 mod names;
 mod reading;
@@ -44,6 +45,10 @@ const RULES: &[Rule] = &[
     Rule { word: "target_not_empty", find: writing::target_not_empty },
     Rule { word: "broken_run", find: writing::broken_run },
     Rule { word: "target_create", find: writing::target_create },
+    Rule { word: "tables_missing", find: filling::tables_missing },
+    Rule { word: "tables_filled", find: filling::tables_filled },
+    Rule { word: "tables_rights", find: filling::tables_rights },
+    Rule { word: "tables_triggers", find: filling::tables_triggers },
     Rule { word: "role_missing", find: names::role_missing },
     Rule { word: "role_membership", find: names::role_membership },
     Rule { word: "extension_missing", find: names::extension_missing },

@@ -112,7 +112,11 @@ fn tablespaces_must_be_there_and_usable() {
 #[test]
 fn what_an_extension_may_bring_is_only_noted() {
     let mut sample = Sample::new();
-    sample.add("INDEX", "i", "CREATE INDEX i ON public.t USING bloom (a);\n");
+    sample.add(
+        "INDEX",
+        "i",
+        "CREATE INDEX i ON public.t USING bloom (a);\n\nALTER TABLE ONLY public.t REPLICA IDENTITY USING INDEX i;\n",
+    );
     sample.add("FUNCTION", "f", "CREATE FUNCTION f() RETURNS int LANGUAGE plperl AS $$ language x $$;\n");
     let (access_method, language) = (sample.find(access_method_missing), sample.find(language_missing));
     assert_eq!(errors(&access_method), ["1 access method does not exist in the target: bloom"]);
