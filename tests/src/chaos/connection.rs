@@ -187,8 +187,13 @@ impl<'a> Pump<'a> {
     /// Gives the end that a fault asks for, or `None` when the sending side ended in order.
     async fn run(self, from: OwnedReadHalf, to: &tokio::sync::Mutex<OwnedWriteHalf>, first: Bytes) -> Option<End> {
         let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
-        let ((), end) = tokio::join!(self.read(from, first, sender), self.write(to, receiver));
-        end
+        let write = self.write(to, receiver);
+        tokio::pin!(write);
+        tokio::select! {
+            // An end takes effect at once, not when the sending side has something more to say.
+            end = &mut write => end,
+            () = self.read(from, first, sender) => write.await,
+        }
     }
 
     async fn read(&self, mut from: OwnedReadHalf, first: Bytes, sender: mpsc::Sender<(Instant, Bytes)>) {
