@@ -4,12 +4,15 @@ use pgstream::export::{ExportOptions, export};
 use pgstream::storage::Sink;
 use pgstream::sync::SyncOptions;
 use pgstream::{ErrorCode, Phase, Proven, Run, TargetState, Verify};
+use pgstream_tests::chaos::{ChaosProxy, Direction, End, Fault, Rule, When, Which};
 use pgstream_tests::cluster::Cluster;
 use pgstream_tests::database::TestDb;
 use pgstream_tests::oracle;
 
 use crate::preflight::role;
-use crate::syncing::{OBJECTS, SLOW_INDEX, Watched, config, explain, hold_slow_index, must_sync, try_sync, wait_until};
+use crate::syncing::{
+    OBJECTS, SLOW_INDEX, Watched, config, destination, explain, hold_slow_index, must_sync, try_sync, try_sync_into, wait_until,
+};
 
 /// Runs a sync whose source is changed after it was read, before the target is proven.
 async fn sync_with_change(options: &SyncOptions) -> (TestDb, Result<pgstream::sync::SyncReport, pgstream::Failure>) {
@@ -300,4 +303,34 @@ async fn event_triggers_of_the_target_fire_only_where_that_is_allowed() {
     assert_ne!(target.value(fired).await, "0", "it was let fire");
     target.execute("alter event trigger guardian disable").await;
     target.execute(&format!("drop owned by {name}; revoke all on database {} from {name}", target.name())).await;
+}
+
+/// Connections to the target, after those of the guard: the check, the one that holds the lock, the one that loads.
+const LOADING: u64 = 3;
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_neither_repeated_nor_forgotten() {
+    let (source, target) = related().await;
+    let mut whole = None;
+    // The last answers of the loading connection: to the COPY, to the line in the ledger, to the COMMIT.
+    for before_end in [0_u64, 3, 6, 10, 15, 20, 28, 36, 48, 60, 90, 120] {
+        target.execute("truncate z_parent, a_child, by_range").await;
+        let proxy = ChaosProxy::plain(source.cluster().address()).await;
+        // Without TLS each session is one connection.
+        let to = format!("{}?sslmode=disable", target.url_through(proxy.address()));
+        let admitted = destination(&to).await;
+        let loading = proxy.stats().len() as u64 + LOADING;
+        if let Some(bytes) = whole {
+            let cut = Fault::End(When::Bytes(Direction::Down, bytes - before_end), End::Reset);
+            proxy.set_rules(vec![Rule::new(Which::Number(loading), cut)]);
+        }
+        let watched = Watched::new();
+        let ended = try_sync_into(&source.url(), admitted, &data_only(), &watched.run).await;
+        let report = ended.unwrap_or_else(|failure| panic!("{before_end}: {}", explain(&failure)));
+        assert_eq!((report.proven, report.rows, watched.began_anew()), (Proven::Content, 2700, false), "{before_end}");
+        let was_cut = watched.messages().iter().any(|message| message.starts_with("loading "));
+        assert_eq!(was_cut, whole.is_some(), "{before_end}: {:?}", watched.messages());
+        whole = whole.or_else(|| proxy.stats().iter().find(|c| c.number == loading).map(|c| c.bytes_down));
+        oracle::assert_same(&source.url(), &target.url());
+    }
 }

@@ -55,7 +55,8 @@ pub struct SyncOptions {
     /// Definitions only, no rows.
     #[cfg_attr(feature = "clap", arg(short = 's', long, conflicts_with = "data_only"))]
     pub schema_only: bool,
-    /// Rows only, into tables that are there already.
+    /// Rows only, into tables that are there already and hold none. If the run fails these tables are emptied again: nobody else
+    /// may write to them meanwhile.
     #[cfg_attr(feature = "clap", arg(short = 'a', long))]
     pub data_only: bool,
     /// Leave ownership to the role that writes.
