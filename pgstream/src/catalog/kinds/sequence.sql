@@ -6,7 +6,8 @@ select c.oid                                                        as oid
      , pg_catalog.pg_get_userbyid(c.relowner)                       as owner
      , c.relacl::text[]                                             as acl
      , pg_catalog.acldefault('s', c.relowner)::text[]               as baseline
-     , c.relpersistence                                             as persistence
+     , c.relpersistence                                             as persistence       -- @since 15
+  -- @before 15: , 'p'::"char"                                      as persistence
      , pg_catalog.format_type(s.seqtypid, null)                     as type_name
      , s.seqstart                                                   as start
      , s.seqincrement                                               as increment
@@ -18,7 +19,8 @@ select c.oid                                                        as oid
      , owner.oid                                                    as table_oid
      , owner_schema.nspname                                         as table_schema
      , owner.relname                                                as table_name
-     , owner.relpersistence                                         as table_persistence
+     , owner.relpersistence                                         as table_persistence -- @since 15
+  -- @before 15: , 'p'::"char"                                      as table_persistence
      , a.attname                                                    as column_name
      , a.attidentity                                                as identity
   from unnest($1::oid[]) as held(oid)
