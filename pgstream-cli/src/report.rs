@@ -312,7 +312,7 @@ impl Facts {
             (Exit::Different, _) => "not the same",
             (Exit::Proven, Some(Proven::Content)) => "done, proven by content (the hash of every table agrees)",
             (Exit::Proven, Some(Proven::Rows)) => "done, proven by rows (the counts of every table agree)",
-            (Exit::Proven, Some(Proven::None)) => "done, NOT proven (nothing was compared, as was accepted)",
+            (Exit::Proven, Some(Proven::None)) => "done, NOT proven (no rows were compared)",
             (_, Some(Proven::None)) => "NOT proven: nothing was compared; --accept-unproven makes this a success",
             (Exit::Proven, None) => "done",
             _ => "failed",

@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &SyncArgs, context: &Context, databases: &Database
     }
     let report = pair.sync(context, &args.guard, &args.options).await?;
     let finished = Finished::new(&report)?;
-    let is_success = report.proven != Proven::None || args.options.accept_unproven;
+    let is_success = report.proven != Proven::None || args.options.accept_unproven || args.options.schema_only;
     Ok(match is_success {
         true => finished.next(format!("pgstream verify {ends}")),
         false => finished.ending(Exit::Failed),

@@ -37,3 +37,6 @@ pub use selection::{RelationRow, Selection};
 pub(crate) use snapshot::Reader;
 pub use snapshot::{Snapshot, SnapshotOptions};
 pub(crate) use watch::{Limits, watch};
+
+/// The schema that marks a database as being loaded: while it is there, the database is not whole.
+pub(crate) const LOADING_MARKER: &str = "pgstream_loading";

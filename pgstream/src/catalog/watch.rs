@@ -31,7 +31,8 @@ pub(crate) struct Limits {
 pub(crate) async fn watch(config: &ConnectionConfig, limits: Limits, run: &Run) -> CatalogError {
     let mut watch =
         Watch { config, limits, run, since: Instant::now(), told: Instant::now(), known: HashSet::new(), connection: None };
-    let mut interval = tokio::time::interval(EVERY);
+    // A short run needs no connection for this.
+    let mut interval = tokio::time::interval_at(tokio::time::Instant::now() + EVERY, EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;

@@ -49,6 +49,12 @@ pub enum CatalogError {
         /// What ended the last one.
         source: ConnectionError,
     },
+    /// The database is one that a run is loading, or was loading when it broke off.
+    #[error("{database} is not whole: a run that loads it has not finished")]
+    Unfinished {
+        /// The database.
+        database: String,
+    },
     /// The snapshot became older than was allowed.
     #[error("the snapshot became older than {seconds} seconds")]
     SnapshotTooOld {
@@ -102,6 +108,7 @@ impl CatalogError {
             Self::Cancelled => ErrorCode::Cancelled,
             Self::LockTimeout { .. } => ErrorCode::LockTimeout,
             Self::SnapshotLost { .. } => ErrorCode::SnapshotLost,
+            Self::Unfinished { .. } => ErrorCode::SourceUnfinished,
             Self::SnapshotTooOld { .. } => ErrorCode::SnapshotTooOld,
             Self::Yielded { .. } => ErrorCode::YieldedToDdl,
             Self::FilterMatchesNothing { .. } => ErrorCode::FilterMatchesNothing,
@@ -124,6 +131,9 @@ impl CatalogError {
             Self::Cancelled => "Run the same command again when you want it.".into(),
             Self::LockTimeout { .. } => "Wait for the blocking session to end, or give more time with --lock-timeout.".into(),
             Self::SnapshotLost { .. } => "Run the same command again. The server's log says why it ended the connections.".into(),
+            Self::Unfinished { .. } => {
+                "Wait for that run to end, or run it again: it takes back what the broken one had made. Then read it.".into()
+            }
             Self::SnapshotTooOld { .. } => "Allow more with --max-snapshot-age, or move less at a time with a filter.".into(),
             Self::Yielded { .. } => "Run the same command again when the other session is done.".into(),
             Self::FilterMatchesNothing { .. } => {
@@ -141,9 +151,11 @@ impl CatalogError {
             Self::Connection(e) => e.retry(),
             Self::Unstable { .. } | Self::Changed { .. } | Self::LockTimeout { .. } | Self::SnapshotLost { .. } => Retry::Now,
             Self::Decode { .. } | Self::FilterMatchesNothing { .. } | Self::Pattern { .. } => Retry::Never,
-            Self::Unsupported { .. } | Self::Cancelled | Self::SnapshotTooOld { .. } | Self::Yielded { .. } => {
-                Retry::AfterOperator
-            }
+            Self::Unsupported { .. }
+            | Self::Unfinished { .. }
+            | Self::Cancelled
+            | Self::SnapshotTooOld { .. }
+            | Self::Yielded { .. } => Retry::AfterOperator,
         }
     }
 }

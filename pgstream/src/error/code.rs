@@ -44,6 +44,8 @@ error_codes! {
     CatalogDecode = "catalog_decode",
     /// The database holds objects of kinds that are not carried yet.
     CatalogUnsupportedObject = "catalog_unsupported_object",
+    /// The source is itself a database that a run had not finished loading.
+    SourceUnfinished = "source_unfinished",
     /// Tables kept changing while they were being locked.
     CatalogUnstable = "catalog_unstable",
     /// A lock on a table could not be had in time.

@@ -52,6 +52,14 @@ pub enum ImportError {
         /// What the server said.
         source: ConnectionError,
     },
+    /// What a broken run left behind is not what it made, or not ours to take back.
+    #[error("could not take back {what}: {problem}")]
+    NotOurs {
+        /// The object, or the marker.
+        what: String,
+        /// What is not as it was left.
+        problem: String,
+    },
     /// The rows in the target are not those that were read.
     #[error("verification failed: {relation} has {found} in the target and {expected} in the source")]
     Mismatch {
@@ -80,7 +88,7 @@ impl ImportError {
     pub(super) fn code(&self) -> ErrorCode {
         match self {
             Self::Connection(e) => e.code(),
-            Self::Apply { .. } | Self::CleanUp { .. } | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
+            Self::Apply { .. } | Self::CleanUp { .. } | Self::NotOurs { .. } | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
             Self::Data(e) => e.code(),
             Self::NotEmpty { .. } | Self::HoldsRows { .. } => ErrorCode::TargetNotEmpty,
             Self::Busy { .. } => ErrorCode::TargetBusy,
@@ -97,6 +105,9 @@ impl ImportError {
             Self::NotEmpty { .. } => "Name an empty database, or make one with CREATE DATABASE … TEMPLATE template0.".into(),
             Self::HoldsRows { .. } => "Somebody writes to the target. Empty the table, or leave it out.".into(),
             Self::Busy { .. } => "Wait for it to end, or cancel it.".into(),
+            Self::NotOurs { .. } => {
+                "Look at what is in the target. When nothing of the broken run is left, drop the schema pgstream_loading.".into()
+            }
             Self::CleanUp { source, .. } => {
                 let next = "Something that is not of that run depends on it. Drop or move it, then run the same command again.";
                 match source.dependents() {
@@ -118,9 +129,11 @@ impl ImportError {
             Self::Connection(e) | Self::Apply { source: e, .. } => e.retry(),
             Self::Data(e) => e.retry(),
             Self::Busy { .. } | Self::Forgotten { .. } => Retry::Now,
-            Self::NotEmpty { .. } | Self::HoldsRows { .. } | Self::CleanUp { .. } | Self::OtherDatabase { .. } => {
-                Retry::AfterOperator
-            }
+            Self::NotEmpty { .. }
+            | Self::HoldsRows { .. }
+            | Self::CleanUp { .. }
+            | Self::NotOurs { .. }
+            | Self::OtherDatabase { .. } => Retry::AfterOperator,
             Self::Mismatch { .. } => Retry::Never,
         }
     }

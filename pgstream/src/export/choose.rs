@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::archive::Toc;
-use crate::catalog::{Catalog, DataSource, ObjectHeader, ObjectId, Part, Repairs, Role, Selection, TableData, class};
+use crate::catalog::{
+    Catalog, DataSource, LOADING_MARKER, ObjectHeader, ObjectId, Part, Repairs, Role, Selection, TableData, class,
+};
 use crate::ddl::Ddl;
 use crate::error::CatalogError;
 use crate::name::display_part;
@@ -15,8 +17,12 @@ use super::plan::table_of_contents;
 /// How many unsupported objects of a kind an error names.
 const SHOWN: usize = 5;
 
-/// Warns of what cannot be carried, or makes an error of it.
+/// Warns of what cannot be carried, or makes an error of it. A database that is not whole is always an error.
 pub(crate) fn check_unsupported(catalog: &Catalog, skip: bool, run: &Run) -> Result<(), CatalogError> {
+    let is_marker = |header: &ObjectHeader| header.role == Role::Schema && header.name == LOADING_MARKER;
+    if catalog.objects.iter().any(|object| is_marker(object.header())) {
+        return Err(CatalogError::Unfinished { database: catalog.database.name.clone() });
+    }
     if catalog.unsupported.is_empty() {
         return Ok(());
     }

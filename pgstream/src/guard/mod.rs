@@ -209,7 +209,10 @@ async fn compare(request: &AdmitRequest<'_>, target: &Connection, identity: &Dat
     let (source, profiles) = tokio::join!(compare_source(request, identity, &lock), profiles);
     let (source_note, source_mark) = source?;
     let not_those = profiles.into_iter().collect::<Result<Vec<NotThat>, _>>()?;
-    let elsewhere = remembered.iter().filter(|r| request.profiles.get(&r.profile).is_none());
+    // What was a protected database once is one still, whatever its profile is called or classed as now; those that are
+    // protected now were compared above, and the one that may be written to is meant.
+    let is_settled = |name: &str| request.profiles.get(name).is_some_and(|p| p.class().is_protected());
+    let elsewhere = remembered.iter().filter(|r| !is_settled(&r.profile));
     for earlier in elsewhere {
         if matches!(same_database::judge_remembered(identity.into(), earlier.facts()), Verdict::Same(_)) {
             return Err(decide::remembered(request.target, identity, earlier));

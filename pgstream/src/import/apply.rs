@@ -263,9 +263,13 @@ impl Apply<'_> {
     fn with_ledger(&self, place: usize, sql: &str) -> String {
         let entry = &self.toc.entries[place];
         let mut text = Ddl::new();
+        if entry.desc == "EXTENSION" {
+            Ledger::record_extension(&mut text, entry.id.0, &entry.tag, &entry_name(entry), &undo_of(entry));
+            return text.deparsed(sql).as_str().to_owned();
+        }
         text.deparsed(sql);
         if !sql.is_empty() {
-            Ledger::record(&mut text, entry.id.0, &entry_name(entry), &undo_of(entry));
+            Ledger::record(&mut text, entry.id.0, &entry_name(entry), &undo_of(entry), relation_of(entry).as_ref());
         }
         text.into_string()
     }
@@ -389,6 +393,9 @@ impl Apply<'_> {
         let inner = Apply { run: board.run, toc: self.toc, snapshot: self.snapshot, target: self.target, options: self.options };
         for attempt in 1.. {
             let session = loader.session().await?;
+            if board.run.is_cancelled() {
+                return Err(DataError::Cancelled.into());
+            }
             if attempt > 1 && is_recorded && Ledger::recorded(session).await?.contains(&entry.id.0) {
                 return Ok(());
             }
@@ -461,7 +468,7 @@ impl Apply<'_> {
         let former = read_sequence_values(control, &plan.sequences).await?;
         let mut sql = Ddl::new();
         for (value, entry) in former.iter().zip(&plan.sequence_entries) {
-            Ledger::record(&mut sql, entry.0, &format!("the value of {}", value.name), &value.render_set());
+            Ledger::record(&mut sql, entry.0, &format!("the value of {}", value.name), &value.render_set(), None);
         }
         Ok(control.execute(sql.as_str()).await?)
     }
@@ -729,6 +736,13 @@ fn with_defaults(entry: &TocEntry) -> String {
     }
     sql.deparsed(&entry.create);
     sql.into_string()
+}
+
+/// The relation that an entry makes, if it makes one.
+fn relation_of(entry: &TocEntry) -> Option<crate::QualifiedName> {
+    let is_relation = matches!(entry.desc, "TABLE" | "VIEW" | "MATERIALIZED VIEW" | "SEQUENCE");
+    let schema = entry.schema.as_ref().filter(|_| is_relation)?;
+    Some(crate::QualifiedName::new(schema.as_str(), entry.tag.as_str()))
 }
 
 /// What takes an entry back; `IF EXISTS` is not needed, since the ledger ignores what is gone.

@@ -33,7 +33,7 @@ pub(crate) async fn hide(session: &mut CopySession) -> Result<bool, ImportError>
         sql.into_string()
     };
     let mut sql = Ddl::new();
-    Ledger::record(&mut sql, CONNECTION_LIMIT, "the connection limit", &set(limit));
+    Ledger::record(&mut sql, CONNECTION_LIMIT, "the connection limit", &set(limit), None);
     sql.deparsed(&set(0));
     session.execute(sql.as_str()).await?;
     Ok(true)

@@ -183,7 +183,7 @@ impl<'s> Loader<'s> {
         }
         let mut commit = Ddl::new();
         if into == LoadInto::Existing {
-            Ledger::record(&mut commit, group.entry.0, &format!("the rows of {}", target.table), &delete(target));
+            Ledger::record(&mut commit, group.entry.0, &format!("the rows of {}", target.table), &delete(target), None);
             sent.clone_from(&loaded);
         }
         commit.sql("COMMIT").end();

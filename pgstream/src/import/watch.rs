@@ -15,7 +15,8 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Tells the run what the target says, until dropped. Watching is a courtesy: what fails is tried again.
 pub(crate) async fn watch_target(target: &Target, run: &Run) {
-    let mut interval = tokio::time::interval(EVERY);
+    // A short run needs no connection for this.
+    let mut interval = tokio::time::interval_at(tokio::time::Instant::now() + EVERY, EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut connection = None;
     loop {

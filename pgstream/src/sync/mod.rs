@@ -19,7 +19,7 @@ use crate::export::end_report;
 use crate::guard::Destination;
 use crate::import::{Applied, Apply, ApplyOptions, Ledger, Target, contents, hide, watch_target};
 use crate::progress::{EventType, Phase, Run};
-use crate::report::{EndReport, Failure, TargetState};
+use crate::report::{EndReport, Failure, Proven, TargetState};
 
 use survey::Survey;
 
@@ -169,8 +169,12 @@ impl Attempt<'_> {
         let inner = self.run.child();
         let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, options, run: &inner };
         match self.watched(survey, &inner, self.fill_and_finish(&apply, survey, &mut control)).await {
-            Ok(applied) => {
+            Ok(mut applied) => {
                 control.close().await;
+                if self.options.schema_only {
+                    // There were no rows to compare.
+                    applied.proven = Proven::None;
+                }
                 Ok((applied, self.ends(survey)))
             }
             Err(error) => Err(self.take_back(control, error).await),
@@ -189,9 +193,8 @@ impl Attempt<'_> {
             () = target => unreachable!("the target is watched for ever"),
         };
         inner.cancel();
-        // What the work says now is only that it was ended.
-        let _ = work.await;
-        Err(passed.into())
+        // What the work says now is only that it was ended, unless it had come to its end already.
+        work.await.map_err(|_| passed.into())
     }
 
     async fn fill_and_finish(&self, apply: &Apply<'_>, survey: &Survey, control: &mut CopySession) -> Result<Applied, Error> {
