@@ -110,10 +110,19 @@ fn a_password_is_not_repeated_in_what_is_wrong() {
         "pgstream postgres://u:s3cret@h/d",
         "pgstream sync --from a --to b --form=postgres://u:s3cret@h/d",
         "pgstream completions password=s3cret",
+        "pgstream sync postgres://u:p?s3cret@h/d --to b",
+        "pgstream sync postgres:/u:s3cret@h/d --to b",
+        "pgstream sync u:s3cret@h --to b",
+        "pgstream u:s3cret@h",
     ];
-    for words in cases {
-        let told = format!("{:?}", wrong(words));
-        assert!(!told.contains("s3cret"), "{told}");
+    let split = cases.map(|words| words.split(' ').collect::<Vec<_>>());
+    // Words with blanks in them, as a shell passes what stands in quotes.
+    let with_blank = "postgres://u:two s3cret@h/d";
+    let whole =
+        [vec!["pgstream", with_blank], vec!["pgstream", "sync", with_blank], vec!["pgstream", "sync", "--jobs", with_blank]];
+    for words in split.into_iter().chain(whole) {
+        let told = format!("{:?}", WrongUsage::of(&Cli::try_parse_from(&words).unwrap_err()).unwrap());
+        assert!(!told.contains("s3cret"), "{words:?}: {told}");
     }
 }
 
