@@ -25,6 +25,27 @@ Exit code: 0 only if everything came out as told; 2 if something is missing that
 END
 }
 
+# stop_server_of FILE: stops the server that wrote this postmaster.pid. After a crash of the machine its number may be that of
+# any process, so only a postgres that runs in this very folder is stopped.
+stop_server_of() {
+    [ -f "$1" ] || return 0
+    server=$(head -n 1 "$1")
+    case $server in '' | *[!0-9]*) return 0 ;; esac
+    tries=0
+    while is_server "$server" "${1%/*}" && [ "$tries" -lt 50 ]; do
+        [ "$tries" = 0 ] && kill -INT "$server" 2>/dev/null
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+}
+# is_server PID FOLDER: whether the process is a postgres with this folder. pg_ctl starts it as `/…/postgres -D FOLDER …`.
+is_server() {
+    case $(ps -ww -o args= -p "$1" 2>/dev/null) in
+        */postgres\ -D\ "$2" | */postgres\ -D\ "$2"\ *) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
 # As `cargo build` names it; a build of its own, because it has to be quick and not the fastest.
 PROFILE=demo
 
@@ -40,14 +61,7 @@ case ${1:-} in
         for folder in /tmp/pgstream-demo.*; do
             [ -d "$folder" ] || continue
             [ -O "$folder" ] || continue
-            for pid in "$folder"/*/postmaster.pid; do [ -f "$pid" ] && kill -INT "$(head -n 1 "$pid")" 2>/dev/null; done
-            for pid in "$folder"/*/postmaster.pid; do
-                tries=0
-                while [ -f "$pid" ] && [ "$tries" -lt 50 ]; do
-                    tries=$((tries + 1))
-                    sleep 0.1
-                done
-            done
+            for pid in "$folder"/*/postmaster.pid; do stop_server_of "$pid"; done
             rm -rf "$folder" && say "deleted $folder"
         done
         rm -rf "target/$PROFILE"

@@ -33,7 +33,10 @@ case ${1:-} in
         ;;
     --clean)
         # Guards remove their own folders; these are left only where even they were killed.
-        for folder in /tmp/pgstream-tests.*; do [ -d "$folder" ] && rm -rf "$folder"; done
+        # /tmp is everybody's: what another user put there stays, and so does what a symbolic link points at.
+        for folder in /tmp/pgstream-tests.*; do
+            [ -d "$folder" ] && [ ! -L "$folder" ] && [ -O "$folder" ] && rm -rf "$folder"
+        done
         cargo=$(command -v cargo || say "${HOME:-/}/.cargo/bin/cargo")
         if [ -x "$cargo" ]; then "$cargo" clean; else rm -rf target; fi
         exit

@@ -194,7 +194,7 @@ pub(crate) struct SyncArgs {
     pub(crate) options: SyncOptions,
 }
 
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(crate) struct GuardArgs {
     /// Confirm that a protected database is written to; the refusal prints the words to repeat
     #[arg(long, value_name = "PROFILE/DATABASE", help_heading = GUARD)]

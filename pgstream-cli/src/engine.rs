@@ -12,7 +12,7 @@ use pgstream::sync::{CheckReport, SyncOptions, SyncPlan, SyncReport, VerifyOptio
 use pgstream::{Failure, GuardError, Phase, Run, TargetState};
 
 use crate::args::{Globals, GuardArgs};
-use crate::place::has_password;
+use crate::place::may_hold_password;
 use crate::report::Problem;
 
 /// What every command works in.
@@ -74,7 +74,7 @@ impl Databases {
 
     /// The database that the word after `option` names.
     pub(crate) fn named(&self, context: &Context, option: &str, word: &str) -> Result<NamedDatabase, Problem> {
-        if has_password(word) {
+        if may_hold_password(word) {
             context.run.warn(format!(
                 "the password in {option} can be seen by other users of this machine and stays in the shell's history: \
                  use a profile, ~/.pgpass or PGPASSWORD"

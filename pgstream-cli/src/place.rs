@@ -41,6 +41,9 @@ impl Place {
     }
 }
 
+/// What a URL begins with; its `:` comes before no password.
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+
 /// What hides a password.
 const HIDDEN: &str = "***";
 
@@ -56,23 +59,37 @@ pub(crate) fn redact(text: &str) -> String {
     redacted
 }
 
-/// Whether a password stands in the text.
-pub(crate) fn has_password(text: &str) -> bool {
-    redact(text) != text
+/// What stands for a word that is not shown at all.
+pub(crate) const NOT_SHOWN: &str = "…";
+
+/// A word of the command line as it may be repeated: one that may hold a password is left out as a whole.
+///
+/// Wherever a `:` comes before an `@` there may be one, however wrong the rest of the word is: a `/` too few, a blank in the
+/// password, no scheme.
+pub(crate) fn shown(word: &str) -> &str {
+    if may_hold_password(word) { NOT_SHOWN } else { word }
 }
 
-/// `scheme://user:password@…` loses what is between the first `:` and the last `@` before the path.
+/// Whether a password stands in a word of the command line, or might.
+pub(crate) fn may_hold_password(word: &str) -> bool {
+    let rest = SCHEMES.iter().find_map(|scheme| word.strip_prefix(scheme)).unwrap_or(word);
+    let before = rest.rsplit_once('@').and_then(|(before, _)| before.split_once(':'));
+    before.is_some_and(|(_, password)| !password.is_empty()) || redact(word) != word
+}
+
+/// `scheme://user:password@…` loses what is between the first `:` and the last `@` of the word.
+///
+/// A password may hold a `/` or a `?` that somebody forgot to encode, so neither ends it. That hides too much where a parameter
+/// holds an `@`, which harms nobody.
 fn redact_urls(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("://") {
         out.push_str(before);
         out.push_str("://");
-        let end = after.find(char::is_whitespace).unwrap_or(after.len());
-        // A password may hold a `/` that somebody forgot to encode: the last `@` before the parameters decides.
-        let authority = &after[..after[..end].find('?').unwrap_or(end)];
+        let word = &after[..after.find(char::is_whitespace).unwrap_or(after.len())];
         rest = after;
-        if let Some((userinfo, _)) = authority.rsplit_once('@') {
+        if let Some((userinfo, _)) = word.rsplit_once('@') {
             match userinfo.split_once(':') {
                 Some((user, password)) if !password.is_empty() => out.push_str(&format!("{user}:{HIDDEN}")),
                 _ => out.push_str(userinfo),
@@ -165,6 +182,8 @@ mod tests {
             ("postgres://u:pw@h/d", "postgres://u:***@h/d"),
             ("postgres://u:p@w:x@h:5432/d?a=b", "postgres://u:***@h:5432/d?a=b"),
             ("postgres://u:p/w@h/d", "postgres://u:***@h/d"),
+            ("postgres://postgres:p?s3cret@host/db", "postgres://postgres:***@host/db"),
+            ("postgres://u:p?a=b@h/d?c=d", "postgres://u:***@h/d?c=d"),
             ("postgres://h/d?user=u&password=pw&sslmode=require", "postgres://h/d?user=u&password=***&sslmode=require"),
             ("host=h password=pw dbname=d", "host=h password=*** dbname=d"),
             ("host=h password = 'p w\\' x' dbname=d", "host=h password = *** dbname=d"),
@@ -175,16 +194,39 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(redact(text), expected);
-            assert!(has_password(text), "{text}");
+            assert!(may_hold_password(text), "{text}");
         }
     }
 
     #[test]
     fn what_holds_no_password_stays_as_it_is() {
-        let texts =
-            ["postgres://u@h/d", "postgres://u:@h/d", "postgres://h/d?application_name=a:b@c", "host=h user=u", "password"];
+        let texts = ["postgres://u@h/d", "postgres://u:@h/d", "postgres://h/d?application_name=a:b", "host=h user=u", "password"];
         for text in texts.into_iter().chain(["passwordless=1", "password=", "staging", "nopassword=x", ""]) {
             assert_eq!(redact(text), text);
+        }
+    }
+
+    #[test]
+    fn a_word_that_may_hold_a_password_is_not_shown_at_all() {
+        let secrets = [
+            "postgres://u:s3cret@h/d",
+            "postgres://u:p?s3cret@h/d",
+            "postgres://u:two s3cret@h/d",
+            "postgres:/u:s3cret@h/d",
+            "u:s3cret@h/",
+            "u:s3cret@h",
+            "u:s@3cret:x",
+            "host=h password=s3cret",
+            "host=h password='s3cret x'",
+            "postgres://h/d?password=s3cret",
+        ];
+        for word in secrets {
+            assert_eq!(shown(word), NOT_SHOWN, "{word}");
+        }
+        for word in
+            ["staging", "postgres://u@h:5432/d", "./a.sql", "host=h user=u", "u@h:5432", "a:b", "postgres://u:@h/d", "", "-"]
+        {
+            assert_eq!(shown(word), word);
         }
     }
 }

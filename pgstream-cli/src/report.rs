@@ -49,6 +49,11 @@ impl Finished {
         Self { text: Some(text.into()), ..self }
     }
 
+    /// The same, with the command that comes next if there is one that needs no more options.
+    pub(crate) fn next_if(self, is_known: bool, command: impl FnOnce() -> String) -> Self {
+        if is_known { self.next(command()) } else { self }
+    }
+
     /// The same, with the command that comes next. Passwords are not repeated.
     pub(crate) fn next(self, command: impl AsRef<str>) -> Self {
         Self { next: Some(redact(command.as_ref())), ..self }

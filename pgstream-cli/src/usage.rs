@@ -3,7 +3,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use pgstream::ErrorCode;
 
-use crate::place::redact;
+use crate::place::{redact, shown};
 
 /// Commands of pgstream's design that this version does not have.
 const COMMANDS_NOT_YET: &[(&str, &str)] = &[
@@ -127,7 +127,7 @@ impl WrongUsage {
         if let Some(known) = not_yet(error) {
             return Some(known);
         }
-        let text = redact(&error.render().to_string());
+        let text = told(error);
         let message = text.split("\n\n").next().unwrap_or_default().trim().trim_start_matches("error: ");
         let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
         let message = message.replace("invalid digit found in string", "a whole number is wanted");
@@ -141,6 +141,17 @@ impl WrongUsage {
         let tip = tip.unwrap_or_else(|| naming(error).to_owned());
         Some(Self::new(message, format!("{tip}`{command} --help` lists the options and shows examples.")))
     }
+}
+
+/// What clap says, without the words of the command line that may hold a password.
+fn told(error: &clap::Error) -> String {
+    let words = error.context().flat_map(|(_, value)| match value {
+        ContextValue::String(word) => vec![word.as_str()],
+        ContextValue::Strings(words) => words.iter().map(String::as_str).collect(),
+        _ => Vec::new(),
+    });
+    let text = error.render().to_string();
+    redact(&words.filter(|word| shown(word) != *word).fold(text, |text, word| text.replace(word, shown(word))))
 }
 
 /// The command that this program was called with, for errors of clap that do not tell it.

@@ -5,7 +5,7 @@ use pgstream::sync::CheckReport;
 
 use crate::Outcome;
 use crate::args::CheckArgs;
-use crate::commands::{counted, database, end, shell_word};
+use crate::commands::{counted, database, end, ends, is_plain};
 use crate::engine::{Context, Databases, Pair};
 use crate::exit_code::Exit;
 use crate::report::Finished;
@@ -13,10 +13,13 @@ use crate::report::Finished;
 pub(crate) async fn run(args: &CheckArgs, context: &Context, databases: &Databases) -> Outcome {
     let from = database("--from", &args.from, "")?;
     let to = database("--to", &args.to, "An export needs no check.")?;
-    let report = Pair::new(context, databases, from, to)?.check(context, &args.guard, &args.options).await?;
+    let pair = Pair::new(context, databases, from, to)?;
+    let report = pair.check(context, &args.guard, &args.options).await?;
     let finished = Finished::new(&report)?.reading(describe(&report));
     Ok(match report.is_ready {
-        true => finished.next(format!("pgstream sync --from {} --to {}", shell_word(from), shell_word(to))),
+        true => finished.next_if(is_plain(&args.guard, &args.options), || {
+            format!("pgstream sync {}", ends((from, &pair.source), (to, &pair.target)))
+        }),
         false => finished.ending(Exit::Preflight),
     })
 }

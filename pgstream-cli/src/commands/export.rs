@@ -8,9 +8,9 @@ use pgstream::storage::Sink;
 
 use crate::Outcome;
 use crate::args::ExportArgs;
-use crate::commands::{database, nothing_named, shell_word};
+use crate::commands::{database, nothing_named, shown_word};
 use crate::engine::{self, Context, Databases};
-use crate::place::Place;
+use crate::place::{NOT_SHOWN, Place, shown};
 use crate::report::{Finished, Problem};
 use crate::usage::WrongUsage;
 
@@ -53,10 +53,10 @@ impl Output {
                 databases.named(context, "--to", &word).map_err(|problem| or_file(problem, &word))?;
                 let hint = format!(
                     "To write a database, use `pgstream sync --from {} --to {}`. A file has a known ending or ./ in front.",
-                    crate::place::redact(&shell_word(&args.from)),
-                    crate::place::redact(&shell_word(&word)),
+                    shown_word(&args.from),
+                    shown_word(&word),
                 );
-                Err(WrongUsage::new(format!("--to {word} is a database, and export writes files"), hint).into())
+                Err(WrongUsage::new(format!("--to {} is a database, and export writes files", shown(&word)), hint).into())
             }
         }
     }
@@ -68,21 +68,26 @@ fn or_file(problem: Problem, word: &str) -> Problem {
     if failure.code() != ErrorCode::ProfileUnknown {
         return problem;
     }
-    let hint = format!("For a file write ./{word}, or a name that ends in .sql, .sql.gz, .sql.zst or .sql.lz4.");
+    let file = match shown(word) {
+        NOT_SHOWN => "a path with ./ in front".to_owned(),
+        word => format!("./{word}"),
+    };
+    let hint = format!("For a file write {file}, or a name that ends in .sql, .sql.gz, .sql.zst or .sql.lz4.");
     WrongUsage::new(failure.to_string(), hint).coded(ErrorCode::ProfileUnknown).into()
 }
 
 /// The format must be one that can be written, and the name must not say something else than the options.
 fn in_file(path: &Path, format: Option<Format>, given: Option<Compression>) -> Result<Compression, WrongUsage> {
-    let name = path.to_string_lossy();
-    match format.or_else(|| Format::from_file_name(&name)) {
+    let given_name = path.to_string_lossy();
+    let name = shown(&given_name);
+    match format.or_else(|| Format::from_file_name(&given_name)) {
         None | Some(Format::Plain) => {}
         Some(Format::Directory) => {
             return Err(unsupported(format!("{name} names a directory archive, which is not supported yet")));
         }
         Some(_) => return Err(unsupported(format!("{name} names a custom archive, which is not supported yet"))),
     }
-    let named = Compression::from_file_name(&name);
+    let named = Compression::from_file_name(&given_name);
     match given {
         Some(given) if named.method != CompressionMethod::None && given.method != named.method => {
             let message = format!("{name} says {}, and --compress says {}", named.method.as_str(), given.method.as_str());
@@ -98,7 +103,7 @@ fn unsupported(message: impl AsRef<str>) -> WrongUsage {
 }
 
 fn load(path: &Path, method: CompressionMethod) -> String {
-    let file = shell_word(&path.to_string_lossy());
+    let file = shown_word(&path.to_string_lossy());
     match method {
         CompressionMethod::None => format!("{LOAD} -f {file}"),
         method => format!("{} -dc {file} | {LOAD}", method.as_str()),
@@ -127,6 +132,23 @@ mod tests {
             assert_eq!(chosen.as_deref().ok(), expected, "{name} {given:?}: {chosen:?}");
         }
         assert!(in_file(Path::new("a.dump"), Some(Format::Plain), None).is_ok());
+    }
+
+    #[test]
+    fn a_connection_string_that_was_taken_for_a_file_is_not_repeated() {
+        for name in ["u:s3cret@h/", "u:s3cret@h.dump"] {
+            let wrong = in_file(Path::new(name), None, None).unwrap_err();
+            assert!(!format!("{wrong:?}").contains("s3cret"), "{wrong:?}");
+        }
+        assert!(!load(Path::new("u:s3cret@h.sql"), CompressionMethod::None).contains("s3cret"));
+        let context = Context::default();
+        let environment = pgstream::connection::Environment::empty();
+        let profiles = pgstream::guard::Profiles::load(&environment, None, None).unwrap();
+        for word in ["postgres:/u:s3cret@h/d", "u:s3cret@h"] {
+            let error = profiles.resolve(word).unwrap_err();
+            let Problem::Usage(wrong) = or_file(context.untouched(error), word) else { panic!("{word}") };
+            assert!(!format!("{wrong:?}").contains("s3cret"), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &ManArgs) -> Outcome {
         None => &command,
         Some(name) => command.find_subcommand(name).ok_or_else(|| {
             let hint = "`pgstream --help` lists the commands.";
-            WrongUsage::new(format!("there is no command {name}"), hint)
+            WrongUsage::new(format!("there is no command {}", crate::place::shown(name)), hint)
         })?,
     };
     let page = page(wanted).map_err(Problem::Output)?;

@@ -9,12 +9,14 @@ pub(crate) mod profiles;
 pub(crate) mod sync;
 pub(crate) mod verify;
 
+use pgstream::guard::NamedDatabase;
 use pgstream::report::EndReport;
+use pgstream::sync::SyncOptions;
 
 use crate::Outcome;
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, GuardArgs};
 use crate::engine::{Context, Databases};
-use crate::place::Place;
+use crate::place::{NOT_SHOWN, Place, shown};
 use crate::usage::WrongUsage;
 use crate::words::count;
 
@@ -43,7 +45,7 @@ fn database<'a>(option: &str, word: &'a str, instead: &str) -> Result<&'a str, W
         Place::File(_) => "a file",
     };
     let hint = format!("Name a database there: a profile, postgres://user@host/database or 'host=… dbname=…'. {instead}");
-    Err(WrongUsage::new(format!("{option} {word} names {what} and not a database"), hint.trim_end()))
+    Err(WrongUsage::new(format!("{option} {} names {what} and not a database", shown(word)), hint.trim_end()))
 }
 
 /// Most often a variable of the shell that is not set.
@@ -75,6 +77,33 @@ fn counted(number: usize, one: &str) -> String {
     }
 }
 
+/// A word for a command that is shown to people: as a shell takes it, or left out if it may hold a password.
+fn shown_word(word: &str) -> String {
+    match shown(word) {
+        NOT_SHOWN => NOT_SHOWN.to_owned(),
+        word => shell_word(word),
+    }
+}
+
+/// A database for a command that is shown to people: the profile, the word itself, or the connection without its password.
+fn shown_database(word: &str, database: &NamedDatabase) -> String {
+    match (database.profile(), shown(word)) {
+        (Some(profile), _) => profile.to_owned(),
+        (None, NOT_SHOWN) => shell_word(&database.config().to_conninfo_redacted()),
+        (None, word) => shell_word(word),
+    }
+}
+
+/// `--from … --to …` for a command that is shown to people: for each end its word and what it names.
+fn ends(from: (&str, &NamedDatabase), to: (&str, &NamedDatabase)) -> String {
+    format!("--from {} --to {}", shown_database(from.0, from.1), shown_database(to.0, to.1))
+}
+
+/// Whether no option would have to be repeated by the command that comes next.
+fn is_plain(guard: &GuardArgs, options: &SyncOptions) -> bool {
+    *guard == GuardArgs::default() && *options == SyncOptions::default()
+}
+
 /// A word as a shell takes it.
 fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@=,+%~".contains(c);
@@ -96,6 +125,45 @@ mod tests {
         for (word, expected) in cases {
             let wrong = database("--to", word, "Use export.").unwrap_err();
             assert!(wrong.message.contains(expected) && wrong.hint.ends_with("Use export."), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_next_step_names_the_profile_or_the_connection_without_its_password() {
+        let environment = pgstream::connection::Environment::empty()
+            .with("HOME", "/nowhere")
+            .with("STAGING_DATABASE_URL", "postgres://u:s3cret@h/d");
+        let profiles = pgstream::guard::Profiles::load(&environment, None, None).unwrap();
+        let named = |word: &str| shown_database(word, &profiles.resolve(word).unwrap());
+        assert_eq!(named("Staging"), "staging");
+        assert_eq!(named("postgres://u@h/d"), "postgres://u@h/d");
+        for word in ["postgres://u:p?s3cret@h/d", "postgres://u:s3cret@h/d", "host=h user=u dbname=d password=s3cret"] {
+            let shown = named(word);
+            assert!(!shown.contains("s3cret"), "{shown}");
+            assert!(["host=", "user=", "dbname="].iter().all(|part| shown.contains(part)), "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_same_command_comes_next_only_if_no_option_is_dropped() {
+        let guard = |confirm: Option<&str>, accepted: &[&str]| GuardArgs {
+            confirm: confirm.map(str::to_owned),
+            accept_unidentified: accepted.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let mut filtered = SyncOptions::default();
+        filtered.filter.schemas.push("sales".into());
+        let plain = SyncOptions::default();
+        assert!(is_plain(&guard(None, &[]), &plain));
+        assert!(!is_plain(&guard(Some("staging/shop"), &[]), &plain));
+        assert!(!is_plain(&guard(None, &["production"]), &plain));
+        assert!(!is_plain(&guard(None, &[]), &filtered));
+    }
+
+    #[test]
+    fn a_misplaced_password_is_not_repeated() {
+        for word in ["u:s3cret@h/", "./u:s3cret@h", "s3:u:s3cret@h"] {
+            let wrong = database("--to", word, "").unwrap_err();
+            assert!(!format!("{wrong:?}").contains("s3cret"), "{wrong:?}");
         }
     }
 

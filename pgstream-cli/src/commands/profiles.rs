@@ -8,6 +8,7 @@ use crate::Outcome;
 use crate::args::ProfilesAction;
 use crate::engine::{Context, Databases};
 use crate::exit_code::Exit;
+use crate::place::shown;
 use crate::report::{Finished, Problem};
 use crate::table::{Align, Table};
 use crate::usage::WrongUsage;
@@ -127,7 +128,7 @@ async fn forget(name: &str, context: &Context, databases: &Databases) -> Outcome
     let was_there = context.or_cancelled(databases.memory().forget(&name)).await?;
     if !was_there {
         let hint = "Only protected profiles that were reached are remembered; `pgstream profiles list` shows the profiles.";
-        return Err(WrongUsage::new(format!("nothing is remembered of {name}"), hint).into());
+        return Err(WrongUsage::new(format!("nothing is remembered of {}", shown(&name)), hint).into());
     }
     Ok(Finished::new(&serde_json::json!({ "forgotten": name }))?.reading(format!("Forgotten: {name}.")))
 }

@@ -1,11 +1,12 @@
 //! `pgstream sync`: one database into another.
 
 use pgstream::Proven;
-use pgstream::sync::SyncPlan;
+use pgstream::catalog::Filter;
+use pgstream::sync::{SyncOptions, SyncPlan};
 
 use crate::Outcome;
-use crate::args::SyncArgs;
-use crate::commands::{SHOWN_TABLES, database, end, relation, shell_word};
+use crate::args::{GuardArgs, SyncArgs};
+use crate::commands::{SHOWN_TABLES, database, end, ends, is_plain, relation};
 use crate::engine::{Context, Databases, Pair};
 use crate::exit_code::Exit;
 use crate::report::Finished;
@@ -17,18 +18,25 @@ pub(crate) async fn run(args: &SyncArgs, context: &Context, databases: &Database
     let from = database("--from", &args.from, "Load a script with psql -X -v ON_ERROR_STOP=1 -d DATABASE -f FILE.")?;
     let to = database("--to", &args.to, "To write a file, use pgstream export.")?;
     let pair = Pair::new(context, databases, from, to)?;
-    let ends = format!("--from {} --to {}", shell_word(from), shell_word(to));
+    let ends = ends((from, &pair.source), (to, &pair.target));
     if args.plan {
         let plan = pair.plan(context, &args.guard, &args.options).await?;
-        return Ok(Finished::new(&plan)?.reading(describe(&plan)).next(format!("pgstream check {ends}")));
+        let finished = Finished::new(&plan)?.reading(describe(&plan));
+        return Ok(finished.next_if(is_plain(&args.guard, &args.options), || format!("pgstream check {ends}")));
     }
     let report = pair.sync(context, &args.guard, &args.options).await?;
     let finished = Finished::new(&report)?;
     let is_success = report.proven != Proven::None || args.options.accept_unproven || args.options.schema_only;
     Ok(match is_success {
-        true => finished.next(format!("pgstream verify {ends}")),
+        true => finished.next_if(is_whole(args), || format!("pgstream verify {ends}")),
         false => finished.ending(Exit::Failed),
     })
+}
+
+/// Whether everything was copied, so that a comparison of everything finds no difference.
+fn is_whole(args: &SyncArgs) -> bool {
+    let SyncOptions { filter, schema_only, data_only, skip_unsupported, .. } = &args.options;
+    args.guard == GuardArgs::default() && *filter == Filter::default() && !(*schema_only || *data_only || *skip_unsupported)
 }
 
 /// What would be done, for people.
@@ -60,4 +68,33 @@ fn by_kind<'a>(kinds: impl Iterator<Item = &'a str>) -> Vec<(&'a str, u64)> {
     let mut counted: Vec<_> = counted.into_iter().collect();
     counted.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
     counted
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn a_comparison_of_everything_comes_next_only_if_everything_was_copied() {
+        let cases = [
+            ("", true),
+            ("--jobs 4 --verify checksum --no-owner", true),
+            ("-n sales", false),
+            ("-T log", false),
+            ("--exclude-table-data log", false),
+            ("--schema-only", false),
+            ("--data-only", false),
+            ("--skip-unsupported", false),
+            ("--confirm staging/shop", false),
+            ("--accept-unidentified production", false),
+        ];
+        for (options, expected) in cases {
+            let words = format!("pgstream sync --from a --to b {options}");
+            let Command::Sync(args) = Cli::parse_from(words.split_whitespace()).command else { panic!("{words}") };
+            assert_eq!(is_whole(&args), expected, "{words}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::address;
 use super::class::Class;
 use super::identity::DatabaseIdentity;
 use super::memory::RememberedIdentity;
-use super::profile::{NamedDatabase, Profile, Profiles};
+use super::profile::{NamedDatabase, Profile, Profiles, canonical};
 use super::same_database::{Difference, Facts, Verdict, judge_remembered};
 use crate::error::{GuardError, GuardRule};
 
@@ -13,9 +13,11 @@ pub(crate) fn confirmation(profile: &Profile, database: &str) -> String {
     format!("{}/{database}", profile.name())
 }
 
-/// Whether this run may write to a protected profile's database: it is allowed for the profile, and this run repeats its name.
+/// Whether this run may write to a protected profile's database: it is allowed for the profile, and this run repeats its name
+/// (in any spelling) and that of the database (exactly).
 pub(crate) fn is_permitted(profile: &Profile, database: &str, confirm: Option<&str>) -> bool {
-    profile.allows_writes() && confirm.is_some_and(|words| words.trim() == confirmation(profile, database))
+    let is_this = |(name, named): (&str, &str)| canonical(name) == profile.name() && named == database;
+    profile.allows_writes() && confirm.and_then(|words| words.trim().split_once('/')).is_some_and(is_this)
 }
 
 /// What an operator has to do to write to a protected profile after all.
@@ -211,7 +213,7 @@ impl ProfileCheck<'_> {
             }
         }
         let Some(reason) = unknown else { return Ok(not_that) };
-        if self.accept_unidentified.iter().any(|accepted| accepted.eq_ignore_ascii_case(name)) {
+        if self.accept_unidentified.iter().any(|accepted| canonical(accepted) == name) {
             let note = Some(format!("{reason}; accepted by --accept-unidentified {name}"));
             return Ok(NotThat { cluster: Cluster::MaybeSame, note });
         }
@@ -286,7 +288,7 @@ pub(crate) fn by_cluster(target: &NamedDatabase, identity: &DatabaseIdentity, ma
         rule: GuardRule::ProtectedCluster,
         target: shown(target, identity),
         reason: "its cluster holds a protected database, or it cannot be told that it holds none".into(),
-        hint: "Leave out --globals, and create the missing roles yourself.".into(),
+        hint: "Create the missing roles and tablespaces yourself, and do not let the run write them.".into(),
     })
 }
 

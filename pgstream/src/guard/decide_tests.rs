@@ -52,7 +52,9 @@ fn a_protected_name_needs_permission_and_the_exact_words() {
         ("staging", Some("staging"), Some("protected_profile")),
         ("staging", Some("staging/other"), Some("protected_profile")),
         ("staging", Some("production/postgres"), Some("protected_profile")),
+        ("staging", Some("staging/Postgres"), Some("protected_profile")),
         ("staging", Some("staging/postgres"), None),
+        ("staging", Some(" Staging/postgres"), None),
         ("local", None, None),
         ("postgres://s.example/other", None, None),
     ];
@@ -159,6 +161,27 @@ fn an_unreachable_profile_is_judged_by_what_is_remembered() {
         let found = check.unreachable("timeout", &earlier);
         let cluster = found.as_ref().map(|n| n.cluster).ok();
         assert_eq!((cluster, rule(found)), (expected.ok(), expected.err()), "{name}");
+    }
+}
+
+#[test]
+fn profiles_are_confirmed_and_accepted_in_any_spelling() {
+    let env = Environment::empty()
+        .with_os_user("me")
+        .with("PGSTREAM_PROFILE_MY_SHOP_URL", "postgres://u@p.example/shop")
+        .with("PGSTREAM_PROFILE_MY_SHOP_ALLOW_WRITES", "true")
+        .with("LOCAL_DATABASE_URL", "postgres://u@localhost/shop");
+    let profiles = Profiles::from_env(&env).expect("all of it is fine");
+    let (target, identity) = (profiles.resolve("local").expect("it is there"), identity());
+    let profile = profiles.get("my-shop").expect("it is there");
+    for name in ["my_shop", "my-shop", "My-Shop", "MY_SHOP"] {
+        assert!(is_permitted(profile, "shop", Some(&format!("{name}/shop"))), "{name}");
+        let accepted = [name.to_owned()];
+        let check = ProfileCheck { target: &target, identity: &identity, profile, accept_unidentified: &accepted };
+        assert_eq!(rule(check.unreachable("timeout", &[])), None, "{name}");
+    }
+    for words in ["myshop/shop", "my_shop/SHOP", "my_shop", "/shop", "my_shop/", ""] {
+        assert!(!is_permitted(profile, "shop", Some(words)), "{words}");
     }
 }
 

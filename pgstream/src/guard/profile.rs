@@ -268,7 +268,8 @@ impl fmt::Debug for Profiles {
     }
 }
 
-fn canonical(name: &str) -> String {
+/// The spelling that names are compared in: case does not matter, and `-` is `_`.
+pub(crate) fn canonical(name: &str) -> String {
     name.trim().to_ascii_lowercase().replace('-', "_")
 }
 

@@ -22,7 +22,7 @@ pub struct SyncReport {
     pub proven: Proven,
     /// Rows moved.
     pub rows: u64,
-    /// Bytes of COPY text moved.
+    /// Bytes moved, as they travelled: COPY text or binary.
     pub bytes: u64,
     /// Sequences set.
     pub sequences: u64,

@@ -63,7 +63,7 @@ pub(super) fn locks_target(situation: &Situation<'_>) -> Vec<Finding> {
     let what = format!("one transaction would hold about {needed} locks in the target, which has room for about {capacity}");
     vec![Finding::error(
         what,
-        "Raise max_locks_per_transaction at the target and restart it, or load without one transaction: --mode swap.",
+        "Raise max_locks_per_transaction at the target and restart it, or move fewer tables at a time with a filter.",
     )]
 }
 

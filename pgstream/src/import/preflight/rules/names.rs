@@ -157,7 +157,7 @@ pub(super) fn tablespace_missing(situation: &Situation<'_>) -> Vec<Finding> {
 /// Access methods that the target does not have.
 pub(super) fn access_method_missing(situation: &Situation<'_>) -> Vec<Finding> {
     let (missing, _) = look_up(situation, "access method", &situation.wanted.access_methods);
-    let remedy = "Install the extension that has them, or use the default for tables: --no-table-access-method.";
+    let remedy = "Install the extension that has them, or leave these tables and indexes out with a filter.";
     unless_an_extension_brings_it(situation, "access method", &missing, remedy)
 }
 

@@ -18,7 +18,7 @@ pub(super) fn source_select(situation: &Situation<'_>) -> Vec<Finding> {
         let what = format!("{role} cannot read {}", count(source.unreadable_large_objects, "large object"));
         found.push(Finding::error(
             what,
-            "Grant SELECT on them, read as their owner, or leave large objects out: --no-large-objects.",
+            "Grant SELECT on them, read as their owner, or name the schemas that are wanted, which leaves large objects out: --schema.",
         ));
     }
     found

@@ -123,7 +123,7 @@ pub(super) fn outbound(situation: &Situation<'_>) -> Vec<Finding> {
         }
         false => Finding::note(
             format!("what would reach other servers is held back, or comes without its credentials: {things}"),
-            "To carry them as they are: --keep-outbound.",
+            "To have them in the copy, make or enable them by hand afterwards.",
         ),
     }]
 }
