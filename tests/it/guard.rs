@@ -332,3 +332,14 @@ async fn every_writing_session_has_to_be_in_the_admitted_database() {
     let error = destination.verify_session(&open(&other.url()).await).await.expect_err("it is another one");
     assert_eq!(error.rule(), Some(GuardRule::OtherDatabase), "{error}");
 }
+
+#[tokio::test]
+async fn production_stays_refused_when_its_url_makes_it_look_like_a_local_database() {
+    let db = TestDb::new().await;
+    let class = "PGSTREAM_PROFILE_SHOP_CLASS";
+    let mut operator = Operator::new().with("PGSTREAM_PROFILE_SHOP_URL", db.url()).with(class, "production");
+    guard::test_profile(&operator.profiles(), "shop", &operator.memory()).await.expect("it is up");
+    operator.environment = operator.environment.without(class);
+    operator.refused("shop", GuardRule::RememberedDatabase).await;
+    operator.refused(&db.url(), GuardRule::RememberedDatabase).await;
+}
