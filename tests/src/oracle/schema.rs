@@ -65,7 +65,7 @@ fn normal_line(title: &str, line: &str) -> String {
     // What an older pg_dump gives to an owner as if it were a table.
     const RELATIONS: [&str; 3] = ["SEQUENCE", "VIEW", "MATERIALIZED VIEW"];
     if line.starts_with("ALTER DEFAULT PRIVILEGES ") {
-        return line.replacen("  TO ", " TO ", 1).replacen("  FROM ", " FROM ", 1);
+        return line.replacen("  TO ", " TO ", 1).replacen("  FROM ", " FROM ", 1).replace(ALL_BEFORE_17, "ALL ON TABLE");
     }
     let relation = RELATIONS.into_iter().find(|kind| title.strip_prefix(kind).is_some_and(|rest| rest.starts_with(' ')));
     match (relation, line.strip_prefix("ALTER TABLE ")) {
