@@ -10,6 +10,7 @@ mod guard;
 mod harness_selftest;
 mod layers;
 mod marker;
+mod pooler;
 mod preflight;
 mod server;
 mod sync;
