@@ -13,6 +13,7 @@ mod marker;
 mod pooler;
 mod preflight;
 mod server;
+mod standby;
 mod sync;
 mod sync_options;
 mod syncing;
