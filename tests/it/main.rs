@@ -4,6 +4,7 @@ mod cancel;
 mod cli;
 mod dependencies;
 mod documentation;
+mod encodings;
 mod export;
 mod faults;
 mod guard;

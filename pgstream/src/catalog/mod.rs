@@ -7,6 +7,7 @@
 //! This module does not order objects (see [`crate::ordering`]) and does not write them anywhere.
 
 pub(crate) mod binary_type;
+mod encoding;
 mod filter;
 pub(crate) mod kind;
 pub(crate) mod kinds;
