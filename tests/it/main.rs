@@ -9,6 +9,7 @@ mod export;
 mod faults;
 mod guard;
 mod harness_selftest;
+mod large_rows;
 mod layers;
 mod marker;
 mod pooler;
