@@ -7,6 +7,7 @@ mod documentation;
 mod encodings;
 mod export;
 mod faults;
+mod fence;
 mod guard;
 mod harness_selftest;
 mod large_rows;
