@@ -12,6 +12,7 @@ mod data;
 mod guard;
 mod import;
 mod preflight;
+mod script;
 mod server;
 mod storage;
 
@@ -24,6 +25,7 @@ pub use guard::{GuardError, GuardRule};
 pub use import::ImportError;
 pub(crate) use preflight::NAME_THE_SERVER;
 pub use preflight::{PreflightError, PreflightProblem};
+pub use script::ScriptError;
 pub use server::ServerError;
 pub use storage::StorageError;
 
@@ -96,6 +98,9 @@ pub enum Error {
     /// See [`GuardError`].
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// See [`ScriptError`].
+    #[error(transparent)]
+    Script(#[from] ScriptError),
 }
 
 impl Error {
@@ -111,6 +116,7 @@ impl Error {
             Self::Storage(e) => e.code(),
             Self::Archive(e) => e.code(),
             Self::Guard(e) => e.code(),
+            Self::Script(e) => e.code(),
         }
     }
 
@@ -126,6 +132,7 @@ impl Error {
             Self::Storage(e) => e.hint(),
             Self::Archive(e) => e.hint(),
             Self::Guard(e) => e.hint(),
+            Self::Script(e) => e.hint(),
         }
     }
 
@@ -141,6 +148,7 @@ impl Error {
             Self::Storage(e) => e.retry(),
             Self::Archive(e) => e.retry(),
             Self::Guard(e) => e.retry(),
+            Self::Script(e) => e.retry(),
         }
     }
 }
