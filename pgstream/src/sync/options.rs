@@ -5,18 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Filter;
-use crate::report::Verify;
-
-/// What is in the target, and what is to become of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Mode {
-    /// The target holds no objects of users; if the run fails it holds none again.
-    #[default]
-    Empty,
-}
+use crate::report::{Mode, Verify};
 
 /// Which parts are carried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
