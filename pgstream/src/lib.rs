@@ -13,12 +13,13 @@ pub mod name;
 pub mod ordering;
 pub mod progress;
 pub mod report;
+pub mod script;
 pub mod storage;
 pub mod sync;
 
 pub use error::{
     ArchiveError, CatalogError, ConnectionError, DataError, Error, ErrorCode, GuardError, GuardRule, ImportError, Result, Retry,
-    ServerError, StorageError,
+    ScriptError, ServerError, StorageError,
 };
 pub use name::QualifiedName;
 pub use progress::{Event, EventType, Observer, Phase, Run};

@@ -12,6 +12,7 @@ mod data;
 mod guard;
 mod import;
 mod preflight;
+mod script;
 mod server;
 mod storage;
 
@@ -23,6 +24,7 @@ pub use data::DataError;
 pub use guard::{GuardError, GuardRule};
 pub use import::ImportError;
 pub use preflight::{PreflightError, PreflightProblem};
+pub use script::ScriptError;
 pub use server::ServerError;
 pub use storage::StorageError;
 
@@ -95,6 +97,9 @@ pub enum Error {
     /// See [`GuardError`].
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// See [`ScriptError`].
+    #[error(transparent)]
+    Script(#[from] ScriptError),
 }
 
 impl Error {
@@ -110,6 +115,7 @@ impl Error {
             Self::Storage(e) => e.code(),
             Self::Archive(e) => e.code(),
             Self::Guard(e) => e.code(),
+            Self::Script(e) => e.code(),
         }
     }
 
@@ -125,6 +131,7 @@ impl Error {
             Self::Storage(e) => e.hint(),
             Self::Archive(e) => e.hint(),
             Self::Guard(e) => e.hint(),
+            Self::Script(e) => e.hint(),
         }
     }
 
@@ -140,6 +147,7 @@ impl Error {
             Self::Storage(e) => e.retry(),
             Self::Archive(e) => e.retry(),
             Self::Guard(e) => e.retry(),
+            Self::Script(e) => e.retry(),
         }
     }
 }
