@@ -69,7 +69,8 @@ fn a_dash_is_standard_output_and_takes_it_from_the_report() {
 #[test]
 fn what_is_not_supported_is_named_with_what_to_do_instead() {
     let cases = [
-        ("pgstream import --from x.sql --to local", "`pgstream import`", "psql"),
+        ("pgstream restore --from x.sql --to local", "`pgstream restore`", "pgstream import"),
+        ("pgstream import --from x.sql --to local --mode swap", "--mode swap", "empty"),
         ("pgstream backup create", "`pgstream backup`", "export"),
         ("pgstream diff --from a --to b", "`pgstream diff`", "verify"),
         ("pgstream swap list", "`pgstream swap`", "sync"),

@@ -134,7 +134,12 @@ impl ImportError {
     pub(super) fn code(&self) -> ErrorCode {
         match self {
             Self::Connection(e) => e.code(),
-            Self::Script { .. } | Self::Commit(_) | Self::Apply { .. } | Self::CleanUp { .. } | Self::NotOurs { .. } | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
+            Self::Script { .. }
+            | Self::Commit(_)
+            | Self::Apply { .. }
+            | Self::CleanUp { .. }
+            | Self::NotOurs { .. }
+            | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
             Self::ScriptRefused { .. } => ErrorCode::ScriptRefused,
             Self::ScriptIncomplete { .. } => ErrorCode::ScriptIncomplete,
             Self::ScriptChanged => ErrorCode::InputChanged,

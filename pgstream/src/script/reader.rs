@@ -157,14 +157,7 @@ impl ScriptReader {
     /// A reader before the first byte, in a session with `standard_conforming_strings` on and an encoding that a server can
     /// have.
     pub fn new() -> Self {
-        let rows = RowsState {
-            end: EndOfRows::new(),
-            relation: String::new(),
-            line: 0,
-            lines: 0,
-            bytes: 0,
-            is_line_start: true,
-        };
+        let rows = RowsState { end: EndOfRows::new(), relation: String::new(), line: 0, lines: 0, bytes: 0, is_line_start: true };
         Self {
             input: Input::default(),
             lexer: Lexer::new(),
@@ -561,7 +554,8 @@ impl ScriptReader {
         if self.mode == Mode::Rows {
             return Err(self.incomplete_rows());
         }
-        let unfinished = self.lexer.unfinished().or_else(|| self.lexer.has_token().then_some(("a statement", self.statement.line)));
+        let unfinished =
+            self.lexer.unfinished().or_else(|| self.lexer.has_token().then_some(("a statement", self.statement.line)));
         if let Some((inside, line)) = unfinished {
             return Err(ScriptError::Incomplete { inside: inside.into(), line, end: self.last_line() });
         }

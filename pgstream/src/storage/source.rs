@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::StorageError;
 
-use super::{ByteStream, failed};
+use super::ByteStream;
 
 /// Where an archive comes from.
 #[non_exhaustive]

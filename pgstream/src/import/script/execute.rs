@@ -234,7 +234,11 @@ impl Execution<'_> {
             Err(e) if is_forgiven(&e) => {
                 let text = format!("line {}: {} changed nothing: {e}", statement.line, statement.excerpt());
                 // A script with --clean drops everything that an empty database does not have.
-                if benign == Benign::DropOfMissing { self.run.log(text) } else { self.run.warn(text) }
+                if benign == Benign::DropOfMissing {
+                    self.run.log(text)
+                } else {
+                    self.run.warn(text)
+                }
                 "ROLLBACK TO SAVEPOINT pgstream_forgiven; RELEASE SAVEPOINT pgstream_forgiven"
             }
             Err(e) => return Err(failed(statement, e)),

@@ -21,7 +21,10 @@ pub(super) fn find(survey: &Survey) -> Vec<Finding> {
             Refusal::OtherDatabase(_) => return None,
         };
         let (problem, hint) = refuse::words(refusal);
-        Some(Finding { rule, ..Finding::error(format!("the script holds what an import does not run ({problem}): {}", list(places)), hint) })
+        Some(Finding {
+            rule,
+            ..Finding::error(format!("the script holds what an import does not run ({problem}): {}", list(places)), hint)
+        })
     });
     let own = survey.own_transactions.iter().map(|(places, why)| Finding {
         rule: "script_transactions",

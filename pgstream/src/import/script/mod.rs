@@ -33,12 +33,12 @@ use crate::connection::{Connection, CopySession};
 use crate::error::{ArchiveError, Error, GuardError, GuardRule, ImportError};
 use crate::guard::Destination;
 use crate::progress::{EventType, Phase, Run};
-use crate::report::{EndReport, Failure, Mode, TargetState, Verify};
+use crate::report::{EndReport, Failure, Mode, TargetState};
 use crate::storage::Source;
 
 use super::emptiness::refuse_if_not_empty;
 use super::ledger::Ledger;
-use super::preflight::{self, PreflightReport, RunShape, Severity, Wanted};
+use super::preflight::{self, PreflightReport, RunShape, Wanted};
 use super::target::Target;
 
 pub use options::ImportOptions;
@@ -95,7 +95,12 @@ pub async fn import(from: Source, destination: Destination, options: &ImportOpti
 ///
 /// # Cancellation
 /// As of [`import`]; nothing was written.
-pub async fn plan_import(path: &Path, destination: &Destination, options: &ImportOptions, run: &Run) -> Result<ImportPlan, Failure> {
+pub async fn plan_import(
+    path: &Path,
+    destination: &Destination,
+    options: &ImportOptions,
+    run: &Run,
+) -> Result<ImportPlan, Failure> {
     run.enter(Phase::Preflight);
     let import = Import { target: Target::new(destination.clone()), options, run };
     let planned = async {
@@ -123,9 +128,10 @@ impl Import<'_> {
     async fn run(&self, from: Source, started: Instant) -> Result<ImportReport, Failure> {
         self.run.enter(Phase::Preflight);
         let untouched = |error: Error| Failure::new(self.cause(error), TargetState::Untouched, self.run);
-        let name = from.describe();
+        // A stream is not to be shared between threads, not even to look at it.
+        let (name, path) = (from.describe(), from.seekable().map(Path::to_owned));
         let prepared = async {
-            let survey = match from.seekable().map(Path::to_owned) {
+            let survey = match path {
                 Some(path) => Some(self.survey(Source::Path(path)).await?),
                 None => None,
             };
@@ -240,7 +246,8 @@ impl Import<'_> {
             self.run.expect_work(survey.end.bytes);
         }
         let canceller = session.canceller();
-        let work = Transaction { target: &self.target, options: self.options, run: self.run, survey }.run(from, session);
+        let transaction = Transaction { target: &self.target, options: self.options, run: self.run, survey };
+        let work = transaction.run(from, session);
         tokio::pin!(work);
         tokio::select! {
             biased;
@@ -271,10 +278,11 @@ impl Import<'_> {
             bytes: table.bytes,
             inserts: table.inserts,
         };
+        let is_ready = report.errors().next().is_none();
         ImportPlan {
             from,
             to,
-            is_ready: report.errors().next().is_none(),
+            is_ready,
             findings: report.findings,
             is_one_transaction: survey.transactions() == Transactions::One,
             program: survey.program,
@@ -291,6 +299,7 @@ impl Import<'_> {
     fn report(&self, name: String, survey: Option<&Survey>, finished: Finished, started: Instant) -> ImportReport {
         let (from, to) = self.ends(name);
         let Finished { proof, counted, script_bytes, program } = finished;
+        proof.unproven.iter().for_each(|why| self.run.warn(format!("not proven: {why}")));
         let target = if self.options.mode == Mode::Empty { TargetState::Replaced } else { TargetState::Changed };
         ImportReport {
             from,

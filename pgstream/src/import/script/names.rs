@@ -205,9 +205,8 @@ mod tests {
 
     #[test]
     fn a_new_table_is_known_if_it_is_surely_new_and_empty() {
-        let table = |schema: &str, name: &str, is_partitioned| {
-            Some(MadeTable { name: QualifiedName::new(schema, name), is_partitioned })
-        };
+        let table =
+            |schema: &str, name: &str, is_partitioned| Some(MadeTable { name: QualifiedName::new(schema, name), is_partitioned });
         for (sql, expected) in [
             ("CREATE TABLE public.t (a int);", table("public", "t", false)),
             ("CREATE UNLOGGED TABLE \"S\".\"T\" ();", table("S", "T", false)),

@@ -76,9 +76,8 @@ impl Prover<'_> {
     /// Compares the script with its own manifest, which needs no server.
     pub(super) fn check_manifest(&self) -> Result<(), Error> {
         let Some(manifest) = self.manifest else { return Ok(()) };
-        let differ = |relation: String, expected: String, found: String| {
-            Err(ImportError::Mismatch { relation, expected, found }.into())
-        };
+        let differ =
+            |relation: String, expected: String, found: String| Err(ImportError::Mismatch { relation, expected, found }.into());
         let copies = &self.counted.copies;
         if copies.len() != manifest.tables.len() {
             let tables = |count: usize| format!("{count} tables with rows");

@@ -27,7 +27,9 @@ impl Script {
     /// Begins to read `source`, compressed or not, on a thread of its own.
     pub(super) fn open(source: Source, encoding: &str) -> Self {
         let runtime = Handle::current();
-        let input = InputQueue::start(source.describe(), move |cancel| detecting_decoder(source.open(runtime, cancel)?).map_err(Error::from));
+        let input = InputQueue::start(source.describe(), move |cancel| {
+            detecting_decoder(source.open(runtime, cancel)?).map_err(Error::from)
+        });
         let reader = ScriptReader::new().with_client_encoding(encoding);
         Self { input, reader, hash: Xxh3::new(), bytes: 0, is_closed: false }
     }

@@ -43,10 +43,9 @@ pub(super) fn words(refusal: &Refusal) -> (&'static str, &'static str) {
         Refusal::OtherDatabase(_) => {
             ("it is about another database", "Name that database as the destination, or take the statement out.")
         }
-        Refusal::DropsTarget => (
-            "it drops the database that is imported into",
-            "Take it out, or make the script without --create --clean.",
-        ),
+        Refusal::DropsTarget => {
+            ("it drops the database that is imported into", "Take it out, or make the script without --create --clean.")
+        }
         Refusal::Unsupported(what) => (what, "Take it out of the script, or load the script with psql."),
     }
 }
