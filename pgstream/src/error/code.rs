@@ -86,6 +86,8 @@ error_codes! {
     ApplyFailed = "apply_failed",
     /// What arrived is not what was read.
     VerificationFailed = "verification_failed",
+    /// An input could not be read.
+    InputFailed = "input_failed",
     /// A compressed input is damaged, cut, or followed by something else.
     InputDamaged = "input_damaged",
     /// A script ends in the middle of something.
