@@ -116,8 +116,7 @@ impl Command {
     fn split(text: &[u8]) -> Self {
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let end = text.iter().position(|byte| is_space(*byte) || *byte == b'\\').unwrap_or(text.len());
-        let mut command =
-            Self { name: String::from_utf8_lossy(&text[..end]).into_owned(), arguments: Vec::new(), problem: None };
+        let mut command = Self { name: String::from_utf8_lossy(&text[..end]).into_owned(), arguments: Vec::new(), problem: None };
         let mut rest = text[end..].iter().copied().peekable();
         loop {
             while rest.next_if(|byte| is_space(*byte)).is_some() {}
@@ -137,7 +136,9 @@ impl Command {
     /// The key of `\restrict` and `\unrestrict`: one word of letters and digits.
     fn key(&self) -> Option<&str> {
         match self.arguments.as_slice() {
-            [key] if self.problem.is_none() && !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric()) => Some(key),
+            [key] if self.problem.is_none() && !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                Some(key)
+            }
             _ => None,
         }
     }

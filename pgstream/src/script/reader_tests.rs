@@ -119,14 +119,16 @@ fn the_body_of_a_routine_is_part_of_its_statement() {
             vec!["create function g() returns int begin atomic; select begin from t; end;", "x;"],
         ),
         // Names that look like a body, and are none.
-        ("create function begin() returns int return 1; x; end;", vec![
-            "create function begin() returns int return 1;",
-            "x;",
-            "end;",
-        ]),
+        (
+            "create function begin() returns int return 1; x; end;",
+            vec!["create function begin() returns int return 1;", "x;", "end;"],
+        ),
         ("create function f() as $$ begin; end $$; x;", vec!["create function f() as $$ begin; end $$;", "x;"]),
         ("create table t (a int); begin atomic; x;", vec!["create table t (a int);", "begin atomic;", "x;"]),
-        ("begin; create function f() begin atomic a; end; end;", vec!["begin;", "create function f() begin atomic a; end;", "end;"]),
+        (
+            "begin; create function f() begin atomic a; end; end;",
+            vec!["begin;", "create function f() begin atomic a; end;", "end;"],
+        ),
     ] {
         assert_eq!(statements(script), expected, "{script}");
     }
@@ -141,15 +143,12 @@ fn a_setting_changes_how_the_text_behind_it_is_read() {
         ),
         (
             "select pg_catalog.set_config('standard_conforming_strings', 'off', false); select U&'\\', '\\';';",
-            vec![
-                "select pg_catalog.set_config('standard_conforming_strings', 'off', false);",
-                "select U&'\\', '\\';';",
-            ],
+            vec!["select pg_catalog.set_config('standard_conforming_strings', 'off', false);", "select U&'\\', '\\';';"],
         ),
-        ("select 1\\; set standard_conforming_strings to off; '\\';';", vec![
-            "select 1; set standard_conforming_strings to off;",
-            "'\\';';",
-        ]),
+        (
+            "select 1\\; set standard_conforming_strings to off; '\\';';",
+            vec!["select 1; set standard_conforming_strings to off;", "'\\';';"],
+        ),
     ] {
         assert_eq!(statements(script), expected, "{script}");
     }
@@ -173,23 +172,18 @@ fn a_byte_within_a_character_is_no_backslash() {
 #[test]
 fn rows_follow_their_copy_up_to_the_last_line() {
     for (script, expected) in [
-        ("copy t from stdin;\n1\t\\N\n\\\\.\n\\.\nselect 1;", vec![
-            "copy t from stdin;",
-            "rows \"1\\t\\\\N\\n\\\\\\\\.\\n\"",
-            "CopyEnd { lines: 2, bytes: 9 }",
-            "select 1;",
-        ]),
-        ("copy t from stdin; -- rows\r\n\\.\r\nselect 1;", vec![
-            "copy t from stdin;",
-            "rows \"\"",
-            "CopyEnd { lines: 0, bytes: 0 }",
-            "select 1;",
-        ]),
-        ("copy t from stdin with (format csv);\n\"a;\n\\.\n", vec![
-            "copy t from stdin with (format csv);",
-            "rows \"\\\"a;\\n\"",
-            "CopyEnd { lines: 1, bytes: 4 }",
-        ]),
+        (
+            "copy t from stdin;\n1\t\\N\n\\\\.\n\\.\nselect 1;",
+            vec!["copy t from stdin;", "rows \"1\\t\\\\N\\n\\\\\\\\.\\n\"", "CopyEnd { lines: 2, bytes: 9 }", "select 1;"],
+        ),
+        (
+            "copy t from stdin; -- rows\r\n\\.\r\nselect 1;",
+            vec!["copy t from stdin;", "rows \"\"", "CopyEnd { lines: 0, bytes: 0 }", "select 1;"],
+        ),
+        (
+            "copy t from stdin with (format csv);\n\"a;\n\\.\n",
+            vec!["copy t from stdin with (format csv);", "rows \"\\\"a;\\n\"", "CopyEnd { lines: 1, bytes: 4 }"],
+        ),
         ("copy t from stdin;\na\n\\.", vec!["copy t from stdin;", "rows \"a\\n\"", "CopyEnd { lines: 1, bytes: 2 }"]),
         ("copy t to stdout; copy t from 'x'; x;", vec!["copy t to stdout;", "copy t from 'x';", "x;"]),
     ] {
@@ -224,11 +218,23 @@ fn what_an_import_does_not_do_is_refused() {
         ("select 1\n\\gexec\n", "script_refused: line 2: cannot take \\gexec: it is inside the statement that began at line 1"),
         ("select 1 \\g |sh\n", "script_refused: line 1: cannot take \\g: it is inside the statement that began at line 1"),
         ("\\restrict a\n\\connect x\n", "script_refused: line 2: \\connect is forbidden by the \\restrict of line 1"),
-        ("\\restrict a\nselect '\n\\! id\n';\n\\unrestrict b", "script_refused: line 5: \\unrestrict is forbidden by the \\restrict of line 1"),
+        (
+            "\\restrict a\nselect '\n\\! id\n';\n\\unrestrict b",
+            "script_refused: line 5: \\unrestrict is forbidden by the \\restrict of line 1",
+        ),
         ("\n\\", "script_refused: line 2: cannot take \\: an import runs no such command"),
-        ("copy t from stdin; x;\n", "script_refused: line 1: cannot import a statement behind COPY … FROM stdin on the same line"),
-        ("copy t from stdin (format binary);\n", "script_refused: line 1: cannot import rows in the binary format, whose end a script cannot tell"),
-        ("select 1\\; copy t from stdin;\n", "script_refused: line 1: cannot import rows for one of several commands joined by \\;"),
+        (
+            "copy t from stdin; x;\n",
+            "script_refused: line 1: cannot import a statement behind COPY … FROM stdin on the same line",
+        ),
+        (
+            "copy t from stdin (format binary);\n",
+            "script_refused: line 1: cannot import rows in the binary format, whose end a script cannot tell",
+        ),
+        (
+            "select 1\\; copy t from stdin;\n",
+            "script_refused: line 1: cannot import rows for one of several commands joined by \\;",
+        ),
         ("select\n 1;\n\0", "script_invalid: line 3: a NUL byte at offset 11"),
         ("select '\n\0';", "script_invalid: line 2: a NUL byte at offset 9"),
         ("select $$\0$$;", "script_invalid: line 1: a NUL byte at offset 9"),
@@ -256,18 +262,21 @@ fn places_remarks_and_the_end_are_told() {
     let script = "\u{feff}--\n-- PostgreSQL database dump\n--\n\n\\restrict k\n-- Dumped from database version 18.1\n\
                   -- Dumped by pg_dump version 18.1\n\nSET a = 1;\ncopy t from stdin;\n1\n\\.\n\n\n\
                   --\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict k\n\n";
-    assert_eq!(whole(script.as_bytes()), [
-        "Meta { command: Restrict, line: 5, offset: 38 }",
-        "Remark { remark: DumpedFrom(\"18.1\"), line: 6 }",
-        "Remark { remark: DumpedBy(\"pg_dump version 18.1\"), line: 7 }",
-        "9@122x1 SET a = 1;",
-        "10@133x1 copy t from stdin;",
-        "rows \"1\\n\"",
-        "CopyEnd { lines: 1, bytes: 2 }",
-        "Remark { remark: DumpComplete, line: 16 }",
-        "Meta { command: Unrestrict, line: 19, offset: 203 }",
-        "ScriptEnd { bytes: 218, lines: 20, statements: 2, copies: 1, is_closed: true, was_restricted: true, restricted_since: None }",
-    ]);
+    assert_eq!(
+        whole(script.as_bytes()),
+        [
+            "Meta { command: Restrict, line: 5, offset: 38 }",
+            "Remark { remark: DumpedFrom(\"18.1\"), line: 6 }",
+            "Remark { remark: DumpedBy(\"pg_dump version 18.1\"), line: 7 }",
+            "9@122x1 SET a = 1;",
+            "10@133x1 copy t from stdin;",
+            "rows \"1\\n\"",
+            "CopyEnd { lines: 1, bytes: 2 }",
+            "Remark { remark: DumpComplete, line: 16 }",
+            "Meta { command: Unrestrict, line: 19, offset: 203 }",
+            "ScriptEnd { bytes: 218, lines: 20, statements: 2, copies: 1, is_closed: true, was_restricted: true, restricted_since: None }",
+        ]
+    );
 }
 
 #[test]
@@ -415,11 +424,61 @@ fn a_script_in_small_pieces_reads_the_same() {
 /// Text of the parts that mean something to the lexer, and some that do not.
 fn sql_like() -> impl Strategy<Value = Vec<u8>> {
     let parts = prop::sample::select(vec![
-        "'", "''", "\"", "\\", "\\;", "\\.", "\\.\n", "\\.\r\n", "$", "$$", "$a$", "$a", "--", "-", "/*", "*/", "/", "*", ";", ";",
-        "(", ")", "\n", "\r\n", " ", "E'", "e", "U&'", "u&\"", "u", "&", "B'", "1", "1e", ":a", "::", "\\restrict a\n",
-        "\\unrestrict a\n", "\\encoding sjis\n", "\\encoding gb18030\n", "\\connect x\n", "copy t from stdin;", "copy t from stdin;\n",
-        "set standard_conforming_strings = off;", "set client_encoding = 'gbk';", "reset all;", "create function ", "begin ", "atomic ",
-        "case ", "end ", "select ", "\u{e4}", "-- pgstream manifest: {}\n", "-- pgstream manifest end: 1 2\n",
+        "'",
+        "''",
+        "\"",
+        "\\",
+        "\\;",
+        "\\.",
+        "\\.\n",
+        "\\.\r\n",
+        "$",
+        "$$",
+        "$a$",
+        "$a",
+        "--",
+        "-",
+        "/*",
+        "*/",
+        "/",
+        "*",
+        ";",
+        ";",
+        "(",
+        ")",
+        "\n",
+        "\r\n",
+        " ",
+        "E'",
+        "e",
+        "U&'",
+        "u&\"",
+        "u",
+        "&",
+        "B'",
+        "1",
+        "1e",
+        ":a",
+        "::",
+        "\\restrict a\n",
+        "\\unrestrict a\n",
+        "\\encoding sjis\n",
+        "\\encoding gb18030\n",
+        "\\connect x\n",
+        "copy t from stdin;",
+        "copy t from stdin;\n",
+        "set standard_conforming_strings = off;",
+        "set client_encoding = 'gbk';",
+        "reset all;",
+        "create function ",
+        "begin ",
+        "atomic ",
+        "case ",
+        "end ",
+        "select ",
+        "\u{e4}",
+        "-- pgstream manifest: {}\n",
+        "-- pgstream manifest end: 1 2\n",
         "-- PostgreSQL database dump complete\n",
     ]);
     let part = prop_oneof![

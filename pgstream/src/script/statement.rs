@@ -160,7 +160,10 @@ mod tests {
     #[test]
     fn an_excerpt_has_names_and_no_values() {
         for (text, expected) in [
-            ("INSERT INTO public.\"Film\" (id, name) VALUES (1, 'secret', true);", "INSERT INTO public.\"Film\" (id, name) VALUES …"),
+            (
+                "INSERT INTO public.\"Film\" (id, name) VALUES (1, 'secret', true);",
+                "INSERT INTO public.\"Film\" (id, name) VALUES …",
+            ),
             ("insert into t select 'a'", "insert into t select …"),
             ("INSERT INTO t -- 'x'\n OVERRIDING SYSTEM VALUE VALUES (1)", "INSERT INTO t OVERRIDING SYSTEM VALUE VALUES …"),
             ("CREATE ROLE a PASSWORD 'secret';", "CREATE ROLE a PASSWORD …"),

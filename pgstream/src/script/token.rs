@@ -86,9 +86,7 @@ impl<'a> Tokens<'a> {
 
     fn skip_space(&mut self) {
         loop {
-            self.at = end_of(self.scan, self.at, |b| {
-                matches!(class(b), Class::Space | Class::LineFeed | Class::CarriageReturn)
-            });
+            self.at = end_of(self.scan, self.at, |b| matches!(class(b), Class::Space | Class::LineFeed | Class::CarriageReturn));
             if self.starts_with(self.at, b"--") {
                 self.at = end_of(self.scan, self.at, |b| !matches!(class(b), Class::LineFeed | Class::CarriageReturn));
             } else if self.starts_with(self.at, b"/*") {
@@ -310,26 +308,14 @@ mod tests {
             ("a /* b /* */ */ c--d\ne", true, vec![(Word, "a"), (Word, "c"), (Word, "e")]),
             ("E'\\'' 'x\\' n'y'", true, vec![(Literal, "E'\\''"), (Literal, "'x\\'"), (Literal, "n'y'")]),
             ("'x\\''", false, vec![(Literal, "'x\\''")]),
-            ("U&'a' u&\"b\"\"\" u&c", true, vec![
-                (Literal, "U&'a'"),
-                (QuotedName, "u&\"b\"\"\""),
-                (Word, "u"),
-                (Symbol, "&"),
-                (Word, "c"),
-            ]),
-            ("$$a$$$b$c$$b$ $1 a$b$", true, vec![
-                (Literal, "$$a$$"),
-                (Literal, "$b$c$$b$"),
-                (Number, "$1"),
-                (Word, "a$b$"),
-            ]),
+            (
+                "U&'a' u&\"b\"\"\" u&c",
+                true,
+                vec![(Literal, "U&'a'"), (QuotedName, "u&\"b\"\"\""), (Word, "u"), (Symbol, "&"), (Word, "c")],
+            ),
+            ("$$a$$$b$c$$b$ $1 a$b$", true, vec![(Literal, "$$a$$"), (Literal, "$b$c$$b$"), (Number, "$1"), (Word, "a$b$")]),
             ("$a b", true, vec![(Symbol, "$"), (Word, "a"), (Word, "b")]),
-            ("1.5::int", true, vec![
-                (Number, "1.5"),
-                (Symbol, ":"),
-                (Symbol, ":"),
-                (Word, "int"),
-            ]),
+            ("1.5::int", true, vec![(Number, "1.5"), (Symbol, ":"), (Symbol, ":"), (Word, "int")]),
             ("'open", true, vec![(Literal, "'open")]),
             ("\"open", true, vec![(QuotedName, "\"open")]),
             ("$x$open", true, vec![(Literal, "$x$open")]),
