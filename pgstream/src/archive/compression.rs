@@ -3,13 +3,11 @@
 //! Codecs block, so they run where outputs run: an encoder is an [`Output`] around another one.
 
 use std::fmt;
-#[cfg(any(feature = "gzip", feature = "zstd"))]
-use std::io;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ArchiveError, StorageError};
+use crate::error::ArchiveError;
 use crate::storage::Output;
 
 /// A method of compression.
@@ -216,8 +214,8 @@ impl Format {
 
 /// The codec itself failed, not what it reads from or writes to.
 #[cfg(any(feature = "gzip", feature = "zstd"))]
-pub(super) fn codec_failed(source: io::Error) -> StorageError {
-    StorageError::Failed { action: "set up the codec of", path: "the archive".into(), bytes: 0, source }
+pub(super) fn codec_failed(source: std::io::Error) -> crate::error::StorageError {
+    crate::error::StorageError::Failed { action: "set up the codec of", path: "the archive".into(), bytes: 0, source }
 }
 
 #[cfg(test)]

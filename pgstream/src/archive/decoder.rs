@@ -172,7 +172,7 @@ impl<'a> HasSource<'a> for super::lz4::Lz4Decoder<Source<'a>> {
 
 /// The compressed input, counted.
 struct Source<'a> {
-    input: BufReader<io::Chain<io::Cursor<Vec<u8>>, Box<dyn Read + Send + 'a>>>,
+    input: BufReader<Box<dyn Read + Send + 'a>>,
     taken: u64,
     /// The input itself failed, not what a codec makes of it.
     has_failed: bool,
@@ -181,7 +181,8 @@ struct Source<'a> {
 impl<'a> Source<'a> {
     /// An input whose first bytes were read already, behind so many that were skipped.
     fn new(input: Box<dyn Read + Send + 'a>, head: Vec<u8>, taken: u64) -> Self {
-        let input = BufReader::with_capacity(BUFFER, io::Cursor::new(head).chain(input));
+        let input: Box<dyn Read + Send + 'a> = Box::new(io::Cursor::new(head).chain(input));
+        let input = BufReader::with_capacity(BUFFER, input);
         Self { input, taken, has_failed: false }
     }
 }
