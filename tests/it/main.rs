@@ -17,6 +17,7 @@ mod layers;
 mod marker;
 mod pooler;
 mod preflight;
+mod script;
 mod server;
 mod standby;
 mod sync;
