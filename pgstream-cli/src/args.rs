@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use pgstream::catalog::Filter;
 use pgstream::export::ExportOptions;
+use pgstream::import::ImportOptions;
 use pgstream::sync::{SyncOptions, VerifyOptions};
 
 /// Headings in the help.
@@ -36,6 +37,14 @@ Examples:
   pgstream export --from 'host=db1 dbname=shop' --to ./schema.sql -s -O
   pgstream export --from staging --to a.sql.gz --exclude-table-data 'log.*'
   pgstream export --from staging --to a.sql.gz --force";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  pgstream import --from shop.sql.zst --to local
+  pgstream import --from shop.sql.zst --to local --plan
+  pg_dump shop | pgstream import --from - --to postgres:///scratch
+  pgstream import --from shop.sql --to dev --verify checksum -O -x
+  pgstream import --from rows.sql --to local --mode append";
 
 const SYNC_EXAMPLES: &str = "\
 Examples:
@@ -105,6 +114,9 @@ pub(crate) enum Command {
     /// Write a database into a file
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Box<ExportArgs>),
+    /// Load a script of pg_dump, of pgstream or by hand into a database, and prove that everything arrived
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(Box<ImportArgs>),
     /// Copy a database into another one, and prove that everything arrived
     #[command(after_help = SYNC_EXAMPLES)]
     Sync(Box<SyncArgs>),
@@ -140,6 +152,7 @@ impl Command {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Export(_) => "export",
+            Self::Import(_) => "import",
             Self::Sync(_) => "sync",
             Self::Verify(_) => "verify",
             Self::Check(_) => "check",
@@ -154,6 +167,7 @@ impl Command {
     pub(crate) fn is_long(&self) -> bool {
         match self {
             Self::Sync(args) => !args.plan,
+            Self::Import(args) => !args.plan,
             Self::Export(_) | Self::Verify(_) => true,
             _ => false,
         }
@@ -175,6 +189,27 @@ pub(crate) struct ExportArgs {
     pub(crate) to: String,
     #[command(flatten)]
     pub(crate) options: ExportOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The script to load, compressed or not: a name with a known ending (.sql, .sql.gz, .sql.zst, .sql.lz4), a path with ./ or / in
+    /// front, or -
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: String,
+    /// The database to write
+    #[arg(long, value_name = "DB")]
+    pub(crate) to: String,
+    /// Show what would be done, and stop; a file only
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Show the server's words about values that failed, on a terminal only
+    #[arg(long)]
+    pub(crate) show_values: bool,
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
+    #[command(flatten)]
+    pub(crate) options: ImportOptions,
 }
 
 #[derive(Debug, Args)]

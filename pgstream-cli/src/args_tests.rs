@@ -69,7 +69,8 @@ fn a_dash_is_standard_output_and_takes_it_from_the_report() {
 #[test]
 fn what_is_not_supported_is_named_with_what_to_do_instead() {
     let cases = [
-        ("pgstream import --from x.sql --to local", "`pgstream import`", "psql"),
+        ("pgstream restore --from x.sql --to local", "`pgstream restore`", "pgstream import"),
+        ("pgstream import --from x.sql --to local --mode swap", "--mode swap", "empty"),
         ("pgstream backup create", "`pgstream backup`", "export"),
         ("pgstream diff --from a --to b", "`pgstream diff`", "verify"),
         ("pgstream swap list", "`pgstream swap`", "sync"),
@@ -147,7 +148,8 @@ fn options_that_stand_in_the_tables_of_missing_ones_do_not_exist() {
 }
 
 /// Options in the documents that are not pgstream's, or that are named because they do not exist.
-const OTHER_OPTIONS: [(&str, &str); 9] = [
+const OTHER_OPTIONS: [(&str, &str); 10] = [
+    ("docs/preflight.md", "--create of pg_dump"),
     ("docs/formats.md", "--single-transaction of psql"),
     ("docs/formats.md", "--create is listed as not written yet"),
     ("docs/formats.md", "--inserts is listed as not written yet"),

@@ -7,7 +7,8 @@ use pgstream::catalog::Filter;
 use pgstream::connection::Environment;
 use pgstream::export::{ExportOptions, ExportReport, InspectReport};
 use pgstream::guard::{self, AdmitRequest, Destination, EnvFile, FileMemory, GuardMemory, NamedDatabase, Profiles};
-use pgstream::storage::Sink;
+use pgstream::import::{ImportOptions, ImportPlan, ImportReport};
+use pgstream::storage::{Sink, Source};
 use pgstream::sync::{CheckReport, SyncOptions, SyncPlan, SyncReport, VerifyOptions, VerifyReport};
 use pgstream::{Failure, GuardError, Phase, Run, TargetState};
 
@@ -89,13 +90,15 @@ impl Databases {
     async fn admit(
         &self,
         context: &Context,
-        source: &NamedDatabase,
+        source: Option<&NamedDatabase>,
         target: &NamedDatabase,
         args: &GuardArgs,
+        with_globals: bool,
     ) -> Result<Destination, Problem> {
         context.run.enter(Phase::Preflight);
         let request = AdmitRequest::new(target, &self.profiles, &self.memory)
-            .source(Some(source))
+            .source(source)
+            .allow_globals(with_globals)
             .confirm(args.confirm.as_deref())
             .accept_unidentified(&args.accept_unidentified);
         let destination = context.or_cancelled(guard::admit(request)).await?;
@@ -141,7 +144,7 @@ impl<'a> Pair<'a> {
     }
 
     async fn admit(&self, context: &Context, args: &GuardArgs) -> Result<Destination, Problem> {
-        self.databases.admit(context, &self.source, &self.target, args).await
+        self.databases.admit(context, Some(&self.source), &self.target, args, false).await
     }
 
     /// Copies the one into the other.
@@ -176,6 +179,32 @@ pub(crate) async fn export(
     options: &ExportOptions,
 ) -> Result<ExportReport, Problem> {
     Ok(pgstream::export::export(source.config(), to, options, &context.run).await?)
+}
+
+/// Loads a script into a database.
+pub(crate) async fn import(
+    context: &Context,
+    databases: &Databases,
+    from: Source,
+    target: &NamedDatabase,
+    args: &GuardArgs,
+    options: &ImportOptions,
+) -> Result<ImportReport, Problem> {
+    let destination = databases.admit(context, None, target, args, options.globals).await?;
+    Ok(pgstream::import::import(from, destination, options, &context.run).await?)
+}
+
+/// What an import of a file would do.
+pub(crate) async fn plan_import(
+    context: &Context,
+    databases: &Databases,
+    path: &Path,
+    target: &NamedDatabase,
+    args: &GuardArgs,
+    options: &ImportOptions,
+) -> Result<ImportPlan, Problem> {
+    let destination = databases.admit(context, None, target, args, options.globals).await?;
+    Ok(pgstream::import::plan_import(path, &destination, options, &context.run).await?)
 }
 
 /// Says what a database contains.

@@ -23,4 +23,4 @@ pub use error::{
 };
 pub use name::QualifiedName;
 pub use progress::{Event, EventType, Observer, Phase, Run};
-pub use report::{Failure, Proven, TargetState, Verify};
+pub use report::{Failure, Mode, Proven, TargetState, Verify};

@@ -10,6 +10,8 @@ mod faults;
 mod fence;
 mod guard;
 mod harness_selftest;
+mod import;
+mod importing;
 mod large_rows;
 mod layers;
 mod marker;

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod man;
 pub(crate) mod profiles;
@@ -25,6 +26,7 @@ pub(crate) async fn run(cli: Cli, context: &Context) -> Outcome {
     let load = || Databases::load(context, &cli.globals);
     match &cli.command {
         Command::Export(args) => export::run(args, context, &load()?).await,
+        Command::Import(args) => import::run(args, context, &load()?).await,
         Command::Sync(args) => sync::run(args, context, &load()?).await,
         Command::Verify(args) => verify::run(args, context, &load()?).await,
         Command::Check(args) => check::run(args, context, &load()?).await,

@@ -90,6 +90,8 @@ error_codes! {
     ApplyFailed = "apply_failed",
     /// What arrived is not what was read.
     VerificationFailed = "verification_failed",
+    /// An input was not the same when it was read again.
+    InputChanged = "input_changed",
     /// An input could not be read.
     InputFailed = "input_failed",
     /// A compressed input is damaged, cut, or followed by something else.
