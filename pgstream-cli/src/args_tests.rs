@@ -70,7 +70,6 @@ fn a_dash_is_standard_output_and_takes_it_from_the_report() {
 fn what_is_not_supported_is_named_with_what_to_do_instead() {
     let cases = [
         ("pgstream import --from x.sql --to local", "`pgstream import`", "psql"),
-        ("pgstream backup create", "`pgstream backup`", "export"),
         ("pgstream diff --from a --to b", "`pgstream diff`", "verify"),
         ("pgstream swap list", "`pgstream swap`", "sync"),
         ("pgstream sync --from a --to b --mode swap", "--mode swap", "empty"),
@@ -183,7 +182,7 @@ fn every_option_in_the_documents_exists() {
     let mut top = Cli::command();
     top.build();
     let mut known = vec!["--help".to_owned(), "--version".to_owned()];
-    for command in top.get_subcommands() {
+    for command in top.get_subcommands().flat_map(|command| [command].into_iter().chain(command.get_subcommands())) {
         for argument in command.get_arguments() {
             let names = argument.get_long().into_iter().chain(argument.get_all_aliases().into_iter().flatten());
             known.extend(names.map(|name| format!("--{name}")));

@@ -86,6 +86,12 @@ error_codes! {
     ApplyFailed = "apply_failed",
     /// What arrived is not what was read.
     VerificationFailed = "verification_failed",
+    /// No backup has that name, or several begin with it.
+    BackupUnknown = "backup_unknown",
+    /// The backup is incomplete, of a newer pgstream, or in use.
+    BackupUnusable = "backup_unusable",
+    /// The folder of backups, or something in it, could not be read or removed.
+    BackupUnreadable = "backup_unreadable",
     /// The output could not be written.
     OutputFailed = "output_failed",
     /// The output exists already.

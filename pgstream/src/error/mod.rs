@@ -5,6 +5,7 @@
 //! No error holds a password or the value of a cell in what it prints.
 
 mod archive;
+mod backup;
 mod catalog;
 mod code;
 mod connection;
@@ -16,6 +17,7 @@ mod server;
 mod storage;
 
 pub use archive::ArchiveError;
+pub use backup::BackupError;
 pub use catalog::CatalogError;
 pub use code::ErrorCode;
 pub use connection::ConnectionError;
@@ -95,6 +97,9 @@ pub enum Error {
     /// See [`GuardError`].
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// See [`BackupError`].
+    #[error(transparent)]
+    Backup(#[from] BackupError),
 }
 
 impl Error {
@@ -110,6 +115,7 @@ impl Error {
             Self::Storage(e) => e.code(),
             Self::Archive(e) => e.code(),
             Self::Guard(e) => e.code(),
+            Self::Backup(e) => e.code(),
         }
     }
 
@@ -125,6 +131,7 @@ impl Error {
             Self::Storage(e) => e.hint(),
             Self::Archive(e) => e.hint(),
             Self::Guard(e) => e.hint(),
+            Self::Backup(e) => e.hint(),
         }
     }
 
@@ -140,6 +147,7 @@ impl Error {
             Self::Storage(e) => e.retry(),
             Self::Archive(e) => e.retry(),
             Self::Guard(e) => e.retry(),
+            Self::Backup(e) => e.retry(),
         }
     }
 }
