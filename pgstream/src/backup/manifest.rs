@@ -90,11 +90,6 @@ pub(super) enum Read {
 }
 
 impl BackupManifest {
-    /// The file of this role.
-    pub(super) fn file(&self, role: FileRole) -> Option<&FileManifest> {
-        self.files.iter().find(|file| file.role == role)
-    }
-
     /// The size of all files.
     pub fn stored_bytes(&self) -> u64 {
         self.files.iter().map(|file| file.digest.bytes).sum()

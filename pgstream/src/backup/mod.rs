@@ -20,7 +20,7 @@
 //! *Verified* is what was found to be as the manifest says, by a [`Level`].
 //!
 //! Here is what a backup is. How rows are read and written is for `export` and `import` to know, and whether a database may be
-//! written to for `guard`. See `docs/backups.md` and `docs/decisions/0003-backups.md`.
+//! written to for `guard`. See `docs/backups.md` and `docs/decisions/0004-backups.md`.
 
 mod create;
 mod digest;
