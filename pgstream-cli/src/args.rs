@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use pgstream::backup::{CreateOptions, Level, PruneOptions};
+use pgstream::backup::{CreateOptions, Level, PruneOptions, RestoreOptions};
 use pgstream::catalog::Filter;
 use pgstream::export::ExportOptions;
+use pgstream::import::ImportOptions;
 use pgstream::sync::{SyncOptions, VerifyOptions};
 
 /// Headings in the help.
@@ -38,6 +39,14 @@ Examples:
   pgstream export --from staging --to a.sql.gz --exclude-table-data 'log.*'
   pgstream export --from staging --to a.sql.gz --force";
 
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  pgstream import --from shop.sql.zst --to local
+  pgstream import --from shop.sql.zst --to local --plan
+  pg_dump shop | pgstream import --from - --to postgres:///scratch
+  pgstream import --from shop.sql --to dev --verify checksum -O -x
+  pgstream import --from rows.sql --to local --mode append";
+
 const SYNC_EXAMPLES: &str = "\
 Examples:
   pgstream sync --from production --to local
@@ -51,6 +60,7 @@ Examples:
   pgstream backup create --from production --label reason=release
   pgstream backup list
   pgstream backup verify latest --level 2
+  pgstream backup restore latest --to local
   pgstream backup prune --keep-last 7 --dry-run
 
 A backup is named by its whole name, by a beginning of it that no other one
@@ -117,10 +127,13 @@ pub(crate) enum Command {
     /// Write a database into a file
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(Box<ExportArgs>),
+    /// Load a script of pg_dump, of pgstream or by hand into a database, and prove that everything arrived
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(Box<ImportArgs>),
     /// Copy a database into another one, and prove that everything arrived
     #[command(after_help = SYNC_EXAMPLES)]
     Sync(Box<SyncArgs>),
-    /// Make, list, verify and remove backups
+    /// Make, list, verify, restore and remove backups
     #[command(after_help = BACKUP_EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
     Backup {
         /// What to do with them.
@@ -159,6 +172,7 @@ impl Command {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Export(_) => "export",
+            Self::Import(_) => "import",
             Self::Sync(_) => "sync",
             Self::Backup { action } => action.name(),
             Self::Verify(_) => "verify",
@@ -174,6 +188,7 @@ impl Command {
     pub(crate) fn is_long(&self) -> bool {
         match self {
             Self::Sync(args) => !args.plan,
+            Self::Import(args) => !args.plan,
             Self::Export(_) | Self::Verify(_) => true,
             Self::Backup { action } => !matches!(action, BackupAction::List(_) | BackupAction::Show(_)),
             _ => false,
@@ -196,6 +211,29 @@ pub(crate) struct ExportArgs {
     pub(crate) to: String,
     #[command(flatten)]
     pub(crate) options: ExportOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The script to load, compressed or not: a name with a known ending (.sql, .sql.gz, .sql.zst, .sql.lz4), a path with ./ or / in
+    /// front, or -
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: String,
+    /// The database to write
+    #[arg(long, value_name = "DB")]
+    pub(crate) to: String,
+    /// Show what would be done, and stop; a file only
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// Show the server's words about values that failed, on a terminal only
+    #[arg(long)]
+    pub(crate) show_values: bool,
+    #[command(flatten)]
+    pub(crate) safety: SafetyArgs,
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
+    #[command(flatten)]
+    pub(crate) options: ImportOptions,
 }
 
 #[derive(Debug, Args)]
@@ -235,6 +273,8 @@ pub(crate) enum BackupAction {
     Show(BackupShowArgs),
     /// Find out whether backups are what they were when they were made; exit code 5 if one is not
     Verify(BackupVerifyArgs),
+    /// Verify a backup and load it into a database
+    Restore(Box<BackupRestoreArgs>),
     /// Remove old backups; what is damaged neither counts nor goes
     Prune(BackupPruneArgs),
 }
@@ -247,6 +287,7 @@ impl BackupAction {
             Self::List(_) => "backup list",
             Self::Show(_) => "backup show",
             Self::Verify(_) => "backup verify",
+            Self::Restore(_) => "backup restore",
             Self::Prune(_) => "backup prune",
         }
     }
@@ -304,6 +345,31 @@ pub(crate) struct BackupVerifyArgs {
     pub(crate) level: Level,
     #[command(flatten)]
     pub(crate) place: BackupPlace,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupRestoreArgs {
+    /// The backup's name, a beginning of it, or 'latest'
+    pub(crate) id: String,
+    /// The database to write
+    #[arg(long, value_name = "DB")]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) safety: SafetyArgs,
+    #[command(flatten)]
+    pub(crate) place: BackupPlace,
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
+    #[command(flatten)]
+    pub(crate) options: RestoreOptions,
+}
+
+/// Whether what is overwritten is saved first.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SafetyArgs {
+    /// Make no backup of what is in the target before something is added to it
+    #[arg(long)]
+    pub(crate) no_backup: bool,
 }
 
 #[derive(Debug, Args)]

@@ -69,7 +69,8 @@ fn a_dash_is_standard_output_and_takes_it_from_the_report() {
 #[test]
 fn what_is_not_supported_is_named_with_what_to_do_instead() {
     let cases = [
-        ("pgstream import --from x.sql --to local", "`pgstream import`", "psql"),
+        ("pgstream restore --from x.sql --to local", "`pgstream restore`", "pgstream import"),
+        ("pgstream import --from x.sql --to local --mode swap", "--mode swap", "empty"),
         ("pgstream diff --from a --to b", "`pgstream diff`", "verify"),
         ("pgstream swap list", "`pgstream swap`", "sync"),
         ("pgstream sync --from a --to b --mode swap", "--mode swap", "empty"),
@@ -138,8 +139,13 @@ fn options_that_stand_in_the_tables_of_missing_ones_do_not_exist() {
         for option in command.get_arguments().filter_map(clap::Arg::get_long) {
             let known = format!("--{option}");
             // These are missing in other commands.
-            let is_elsewhere = [("--plan", "sync"), ("--no-table-access-method", "export"), ("--restrict-key", "export")]
-                .contains(&(known.as_str(), command.get_name()));
+            let is_elsewhere = [
+                ("--plan", "sync"),
+                ("--no-table-access-method", "export"),
+                ("--restrict-key", "export"),
+                ("--no-backup", "import"),
+            ]
+            .contains(&(known.as_str(), command.get_name()));
             assert!(is_elsewhere || !crate::usage::is_listed(&known), "{known} of {}", command.get_name());
         }
     }

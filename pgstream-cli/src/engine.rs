@@ -3,16 +3,18 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 
-use pgstream::backup::BackupSet;
+use pgstream::backup::{BackupSet, RestoreOptions, RestoreReport};
 use pgstream::catalog::Filter;
 use pgstream::connection::Environment;
 use pgstream::export::{ExportOptions, ExportReport, InspectReport};
 use pgstream::guard::{self, AdmitRequest, Destination, EnvFile, FileMemory, GuardMemory, NamedDatabase, Profiles};
-use pgstream::storage::Sink;
+use pgstream::import::{ImportOptions, ImportPlan, ImportReport};
+use pgstream::operation::{SafetyBackups, Saved};
+use pgstream::storage::{Sink, Source};
 use pgstream::sync::{CheckReport, SyncOptions, SyncPlan, SyncReport, VerifyOptions, VerifyReport};
-use pgstream::{Failure, GuardError, Phase, Run, TargetState};
+use pgstream::{Failure, GuardError, Mode, Phase, Run, TargetState};
 
-use crate::args::{Globals, GuardArgs};
+use crate::args::{Globals, GuardArgs, SafetyArgs};
 use crate::place::{Place, may_hold_password};
 use crate::report::Problem;
 use crate::usage::WrongUsage;
@@ -92,6 +94,16 @@ impl Databases {
         }
     }
 
+    /// Where what is overwritten is saved first; `None` where nothing will be, or that is not wanted.
+    fn safety(&self, args: &SafetyArgs, mode: Mode) -> Result<Option<SafetyBackups>, WrongUsage> {
+        if args.no_backup || mode == Mode::Empty {
+            return Ok(None);
+        }
+        // The folder must be one that backups can be kept in.
+        self.backups(None)?;
+        Ok(self.backups.as_deref().map(SafetyBackups::beside))
+    }
+
     /// The database that the word after `option` names.
     pub(crate) fn named(&self, context: &Context, option: &str, word: &str) -> Result<NamedDatabase, Problem> {
         if may_hold_password(word) {
@@ -109,13 +121,15 @@ impl Databases {
     async fn admit(
         &self,
         context: &Context,
-        source: &NamedDatabase,
+        source: Option<&NamedDatabase>,
         target: &NamedDatabase,
         args: &GuardArgs,
+        with_globals: bool,
     ) -> Result<Destination, Problem> {
         context.run.enter(Phase::Preflight);
         let request = AdmitRequest::new(target, &self.profiles, &self.memory)
-            .source(Some(source))
+            .source(source)
+            .allow_globals(with_globals)
             .confirm(args.confirm.as_deref())
             .accept_unidentified(&args.accept_unidentified);
         let destination = context.or_cancelled(guard::admit(request)).await?;
@@ -171,7 +185,7 @@ impl<'a> Pair<'a> {
     }
 
     async fn admit(&self, context: &Context, args: &GuardArgs) -> Result<Destination, Problem> {
-        self.databases.admit(context, &self.source, &self.target, args).await
+        self.databases.admit(context, Some(&self.source), &self.target, args, false).await
     }
 
     /// Copies the one into the other.
@@ -206,6 +220,47 @@ pub(crate) async fn export(
     options: &ExportOptions,
 ) -> Result<ExportReport, Problem> {
     Ok(pgstream::export::export(source.config(), to, options, &context.run).await?)
+}
+
+/// Loads a script into a database.
+pub(crate) async fn import(
+    context: &Context,
+    databases: &Databases,
+    from: Source,
+    target: &NamedDatabase,
+    (args, safety): (&GuardArgs, &SafetyArgs),
+    options: &ImportOptions,
+) -> Result<Saved<ImportReport>, Problem> {
+    let safety = databases.safety(safety, options.mode)?;
+    let destination = databases.admit(context, None, target, args, options.globals).await?;
+    Ok(pgstream::operation::import(from, destination, options, safety.as_ref(), &context.run).await?)
+}
+
+/// Loads a backup into a database.
+pub(crate) async fn restore(
+    context: &Context,
+    databases: &Databases,
+    (backups, id): (&BackupSet, &str),
+    target: &NamedDatabase,
+    (args, safety): (&GuardArgs, &SafetyArgs),
+    options: &RestoreOptions,
+) -> Result<Saved<RestoreReport>, Problem> {
+    let safety = databases.safety(safety, options.import.mode)?;
+    let destination = databases.admit(context, None, target, args, options.import.globals).await?;
+    Ok(pgstream::operation::restore(backups, id, destination, options, safety.as_ref(), &context.run).await?)
+}
+
+/// What an import of a file would do.
+pub(crate) async fn plan_import(
+    context: &Context,
+    databases: &Databases,
+    path: &Path,
+    target: &NamedDatabase,
+    args: &GuardArgs,
+    options: &ImportOptions,
+) -> Result<ImportPlan, Problem> {
+    let destination = databases.admit(context, None, target, args, options.globals).await?;
+    Ok(pgstream::import::plan_import(path, &destination, options, &context.run).await?)
 }
 
 /// Says what a database contains.

@@ -15,13 +15,14 @@ pub mod operation;
 pub mod ordering;
 pub mod progress;
 pub mod report;
+pub mod script;
 pub mod storage;
 pub mod sync;
 
 pub use error::{
     ArchiveError, BackupError, CatalogError, ConnectionError, DataError, Error, ErrorCode, GuardError, GuardRule, ImportError,
-    Result, Retry, ServerError, StorageError,
+    Result, Retry, ScriptError, ServerError, StorageError,
 };
 pub use name::QualifiedName;
 pub use progress::{Event, EventType, Observer, Phase, Run};
-pub use report::{Failure, Proven, TargetState, Verify};
+pub use report::{Failure, Mode, Proven, TargetState, Verify};

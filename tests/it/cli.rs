@@ -3,6 +3,7 @@
 mod backups;
 mod comparisons;
 mod exports;
+mod imports;
 
 use pgstream_tests::chaos::ChaosProxy;
 use pgstream_tests::cluster::free_port;
@@ -140,7 +141,7 @@ async fn a_password_in_an_argument_is_warned_of_and_shown_nowhere() {
 #[tokio::test]
 async fn what_is_not_supported_exits_with_2_and_says_what_is() {
     for words in [
-        "import --from a.sql --to local",
+        "restore --from a.sql --to local",
         "sync --from a --to b --mode swap",
         "export --from a --to s3://b/k",
         "backup list --dir s3://b/k",

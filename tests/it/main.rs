@@ -9,6 +9,8 @@ mod export;
 mod faults;
 mod guard;
 mod harness_selftest;
+mod import;
+mod importing;
 mod layers;
 mod marker;
 mod preflight;

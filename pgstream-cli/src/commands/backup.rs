@@ -7,10 +7,11 @@ use pgstream::backup::{
 
 use crate::Outcome;
 use crate::args::{
-    BackupAction, BackupCreateArgs, BackupListArgs, BackupPlace, BackupPruneArgs, BackupShowArgs, BackupVerifyArgs,
+    BackupAction, BackupCreateArgs, BackupListArgs, BackupPlace, BackupPruneArgs, BackupRestoreArgs, BackupShowArgs,
+    BackupVerifyArgs,
 };
 use crate::commands::{SHOWN_TABLES, database, relation, shell_word};
-use crate::engine::{Context, Databases};
+use crate::engine::{self, Context, Databases};
 use crate::exit_code::Exit;
 use crate::report::Finished;
 use crate::table::Align::{Left, Right};
@@ -26,6 +27,7 @@ pub(crate) async fn run(action: &BackupAction, context: &Context, databases: &Da
         BackupAction::List(args) => list(args, context, databases).await,
         BackupAction::Show(args) => show(args, context, databases).await,
         BackupAction::Verify(args) => verify(args, context, databases).await,
+        BackupAction::Restore(args) => restore(args, context, databases).await,
         BackupAction::Prune(args) => prune(args, context, databases).await,
     }
 }
@@ -57,6 +59,17 @@ async fn verify(args: &BackupVerifyArgs, context: &Context, databases: &Database
     let report = databases.backups(args.place.dir.as_deref())?.verify(&which, args.level, &context.run).await?;
     let finished = Finished::new(&report)?.reading(describe_verified(&report));
     Ok(if report.is_good { finished } else { finished.ending(Exit::Different) })
+}
+
+async fn restore(args: &BackupRestoreArgs, context: &Context, databases: &Databases) -> Outcome {
+    let to = database("--to", &args.to, "A backup is a folder of files: copy it.")?;
+    let backups = databases.backups(args.place.dir.as_deref())?;
+    let target = databases.named(context, "--to", to)?;
+    let by = (&args.guard, &args.safety);
+    let restored = engine::restore(context, databases, (&backups, &args.id), &target, by, &args.options).await?;
+    let is_success = restored.report.report.is_proven() || args.options.import.accept_unproven;
+    let finished = Finished::new(&restored)?;
+    Ok(if is_success { finished } else { finished.ending(Exit::Failed) })
 }
 
 async fn prune(args: &BackupPruneArgs, context: &Context, databases: &Databases) -> Outcome {

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::BackupError;
-use crate::storage::{Output, OutputFile, sync_folder};
+use crate::storage::{Output, OutputFile, Source, sync_folder};
 
 use super::LOCK;
 use super::failpoint;
@@ -112,6 +112,10 @@ impl BackupStore for Directory {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(unreadable("read", &path, e)),
         }
+    }
+
+    fn source(&self, id: &BackupId, name: &str) -> Source {
+        Source::Path(self.file(id, name))
     }
 
     fn begin(&self, id: &BackupId) -> Result<Lease, BackupError> {

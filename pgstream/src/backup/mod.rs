@@ -33,6 +33,7 @@ mod manifest;
 mod options;
 mod prune;
 mod report;
+mod restore;
 mod script_check;
 mod seal;
 mod store;
@@ -47,6 +48,7 @@ use async_trait::async_trait;
 
 use crate::connection::ConnectionConfig;
 use crate::error::{BackupError, Error, StorageError};
+use crate::guard::Destination;
 use crate::progress::Run;
 use crate::report::{Failure, TargetState};
 
@@ -56,10 +58,10 @@ pub use digest::FileDigest;
 pub use failpoint::FAILPOINTS;
 pub use id::BackupId;
 pub use manifest::{BACKUP_FORMAT, BackupManifest, FileManifest, FileRole, GlobalsManifest, Verification};
-pub use options::{CreateOptions, Level, PruneOptions};
+pub use options::{CreateOptions, Level, PruneOptions, RestoreOptions};
 pub use report::{
-    BackupEntry, BackupState, CreateReport, Finding, FindingKind, ListReport, PruneReport, Pruned, ShowReport, VerifiedBackup,
-    VerifiedState, VerifyReport,
+    BackupEntry, BackupState, CreateReport, Finding, FindingKind, ListReport, PruneReport, Pruned, RestoreReport, ShowReport,
+    VerifiedBackup, VerifiedState, VerifyReport,
 };
 
 use directory::Directory;
@@ -113,6 +115,10 @@ pub trait Backup: Send + Sync {
 
     /// Finds out whether backups are what their manifests say, and notes it beside them. Damage is no error: the report tells it.
     async fn verify(&self, which: &Which, level: Level, run: &Run) -> Result<VerifyReport, Failure>;
+
+    /// Verifies a backup by [`Level::Hashes`] and loads it into `to`, as an import does: what the target holds when that fails is told
+    /// by the [`Failure`]. The backup stays while it is read.
+    async fn restore(&self, id: &str, to: Destination, options: &RestoreOptions, run: &Run) -> Result<RestoreReport, Failure>;
 
     /// Removes what is older than the newest good backups that are to be kept. What was not verified yet is verified for that.
     async fn prune(&self, options: &PruneOptions, run: &Run) -> Result<PruneReport, Failure>;
@@ -176,6 +182,10 @@ impl Backup for BackupSet {
 
     async fn verify(&self, which: &Which, level: Level, run: &Run) -> Result<VerifyReport, Failure> {
         self.check(which, level, run).await.map_err(|error| untouched(error, run))
+    }
+
+    async fn restore(&self, id: &str, to: Destination, options: &RestoreOptions, run: &Run) -> Result<RestoreReport, Failure> {
+        self.bring_back(id, to, options, run).await
     }
 
     async fn prune(&self, options: &PruneOptions, run: &Run) -> Result<PruneReport, Failure> {

@@ -8,6 +8,7 @@ use crate::archive::{Compression, CompressionMethod};
 use crate::catalog::Filter;
 use crate::error::BackupError;
 use crate::export::ExportOptions;
+use crate::import::ImportOptions;
 
 /// How thoroughly a backup is verified. Each level does what those below it do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -91,6 +92,25 @@ impl CreateOptions {
         options.lock_timeout = self.lock_timeout;
         options.serializable_deferrable = self.serializable_deferrable;
         options
+    }
+}
+
+/// Options of a restore.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RestoreOptions {
+    /// How the archive is loaded. With `globals`, roles that are missing are made first.
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub import: ImportOptions,
+}
+
+impl RestoreOptions {
+    /// Sets [`RestoreOptions::import`].
+    #[must_use]
+    pub fn with_import(self, import: ImportOptions) -> Self {
+        Self { import }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::import::ImportReport;
 use crate::report::{EndReport, Proven, TableReport, TargetState};
 
 use super::id::BackupId;
@@ -187,6 +188,19 @@ pub enum FindingKind {
     Archive,
     /// The backup cannot be looked at.
     Skipped,
+}
+
+/// A backup that was restored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RestoreReport {
+    /// Its name.
+    pub id: BackupId,
+    /// Its folder.
+    pub path: String,
+    /// What the import of its archive came to.
+    #[serde(flatten)]
+    pub report: ImportReport,
 }
 
 /// What was kept and what was removed.

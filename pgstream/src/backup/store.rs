@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 
 use crate::error::BackupError;
-use crate::storage::Output;
+use crate::storage::{Output, Source};
 
 use super::id::BackupId;
 
@@ -49,6 +49,9 @@ pub(super) trait BackupStore: Send + Sync + fmt::Debug {
 
     /// Opens a file; `None` if there is none.
     fn read(&self, id: &BackupId, name: &str) -> Result<Option<Box<dyn Read + Send>>, BackupError>;
+
+    /// A file as an import takes it: as a file, if it is one, so that it can be looked through before anything is written.
+    fn source(&self, id: &BackupId, name: &str) -> Source;
 
     /// Begins a backup: makes its folder, and holds it.
     fn begin(&self, id: &BackupId) -> Result<Lease, BackupError>;

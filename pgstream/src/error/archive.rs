@@ -39,6 +39,16 @@ pub enum ArchiveError {
         /// `zstd`, `gzip` or `lz4`.
         method: &'static str,
     },
+    /// A compressed input cannot be decompressed.
+    #[error("could not decompress the {method} input at byte {offset}: {problem}")]
+    InputDamaged {
+        /// `zstd`, `gzip` or `lz4`.
+        method: &'static str,
+        /// How many bytes of the compressed input had been taken when it was noticed.
+        offset: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Entries were promised and not written: the archive would have looked complete.
     #[error("{count} entries of the archive were not written, among them {example}")]
     EntriesMissing {
@@ -70,6 +80,7 @@ impl ArchiveError {
             Self::Storage(e) => e.code(),
             Self::OptionUnsupported { .. } | Self::OptionConflict { .. } | Self::OptionValue { .. } => ErrorCode::OptionInvalid,
             Self::CompressionNotBuilt { .. } => ErrorCode::OptionInvalid,
+            Self::InputDamaged { .. } => ErrorCode::InputDamaged,
             Self::EntriesMissing { .. } | Self::Order { .. } => ErrorCode::OutputFailed,
             Self::RowUnfinished { .. } => ErrorCode::CopyOut,
         }
@@ -90,6 +101,9 @@ impl ArchiveError {
             Self::OptionValue { .. } => "Correct the value, or leave the option out.".into(),
             Self::CompressionNotBuilt { method } => {
                 format!("Choose another method, or build pgstream with the feature {method}.")
+            }
+            Self::InputDamaged { .. } => {
+                "The file was cut or changed, or its transfer was. Compare its size and hash with the original.".into()
             }
             Self::EntriesMissing { .. } | Self::Order { .. } => {
                 "This is a defect of pgstream or of the program that embeds it. Please report it.".into()

@@ -92,6 +92,18 @@ error_codes! {
     BackupUnusable = "backup_unusable",
     /// The folder of backups, or something in it, could not be read or removed.
     BackupUnreadable = "backup_unreadable",
+    /// An input was not the same when it was read again.
+    InputChanged = "input_changed",
+    /// An input could not be read.
+    InputFailed = "input_failed",
+    /// A compressed input is damaged, cut, or followed by something else.
+    InputDamaged = "input_damaged",
+    /// A script ends in the middle of something.
+    ScriptIncomplete = "script_incomplete",
+    /// A script holds bytes that no script can have, or something too large.
+    ScriptInvalid = "script_invalid",
+    /// A script holds a meta-command or SQL that an import does not run.
+    ScriptRefused = "script_refused",
     /// The output could not be written.
     OutputFailed = "output_failed",
     /// The output exists already.

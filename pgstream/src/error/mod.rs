@@ -13,6 +13,7 @@ mod data;
 mod guard;
 mod import;
 mod preflight;
+mod script;
 mod server;
 mod storage;
 
@@ -25,6 +26,7 @@ pub use data::DataError;
 pub use guard::{GuardError, GuardRule};
 pub use import::ImportError;
 pub use preflight::{PreflightError, PreflightProblem};
+pub use script::ScriptError;
 pub use server::ServerError;
 pub use storage::StorageError;
 
@@ -100,6 +102,9 @@ pub enum Error {
     /// See [`BackupError`].
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// See [`ScriptError`].
+    #[error(transparent)]
+    Script(#[from] ScriptError),
 }
 
 impl Error {
@@ -116,6 +121,7 @@ impl Error {
             Self::Archive(e) => e.code(),
             Self::Guard(e) => e.code(),
             Self::Backup(e) => e.code(),
+            Self::Script(e) => e.code(),
         }
     }
 
@@ -132,6 +138,7 @@ impl Error {
             Self::Archive(e) => e.hint(),
             Self::Guard(e) => e.hint(),
             Self::Backup(e) => e.hint(),
+            Self::Script(e) => e.hint(),
         }
     }
 
@@ -148,6 +155,7 @@ impl Error {
             Self::Archive(e) => e.retry(),
             Self::Guard(e) => e.retry(),
             Self::Backup(e) => e.retry(),
+            Self::Script(e) => e.retry(),
         }
     }
 }

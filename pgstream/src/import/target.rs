@@ -88,8 +88,24 @@ impl Target {
     /// # Errors
     /// [`ImportError::OtherDatabase`] if it did not; whatever connecting may give.
     pub(crate) async fn session(&self) -> Result<TargetSession, ImportError> {
+        let mut session = self.checked_session(SETTINGS).await?;
+        let version = session.parameter("server_version").and_then(ServerVersion::parse);
+        self.silence_triggers(&mut session, version).await?;
+        Ok(session)
+    }
+
+    /// Opens a session for a script, with the settings that a new session has: it proves first that it came to the database that was
+    /// admitted.
+    ///
+    /// # Errors
+    /// As of [`session`](Self::session).
+    pub(crate) async fn script_session(&self) -> Result<TargetSession, ImportError> {
+        self.checked_session("").await
+    }
+
+    async fn checked_session(&self, settings: &str) -> Result<TargetSession, ImportError> {
         let mut session = CopySession::open(self.destination.config()).await?;
-        let mut sql = String::from(SETTINGS);
+        let mut sql = String::from(settings);
         let version = session.parameter("server_version").and_then(ServerVersion::parse);
         if version.is_some_and(ServerVersion::has_idle_session_timeout) {
             sql.push_str("SET idle_session_timeout = 0; ");
@@ -102,7 +118,6 @@ impl Target {
         let last = answer.last().filter(|a| !a.rows.is_empty());
         let row: Vec<Option<&str>> = last.map_or(Vec::new(), |a| (0..a.rows[0].len()).map(|column| a.text(0, column)).collect());
         self.destination.check_session_answer(&row).map_err(|e| ImportError::OtherDatabase { problem: e.to_string() })?;
-        self.silence_triggers(&mut session, version).await?;
         Ok(session)
     }
 

@@ -1,12 +1,15 @@
-//! Where bytes end up: a file that appears only when it is whole, standard output, or a stream in this program.
+//! Where bytes end up, and where they come from: a file, standard input and output, or a stream in this program.
 //!
-//! Three words: a [`Sink`] is what the caller wants; an [`Output`] is the blocking end that it opens; an [`OutputQueue`] is
-//! the asynchronous face of an output, which runs on a thread of its own so that disk and pipe never stop the runtime.
+//! A [`Sink`] is what the caller wants; an [`Output`] is the blocking end that it opens, and a file appears only when it is whole;
+//! an [`OutputQueue`] is the asynchronous face of an output, which runs on a thread of its own so that disk and pipe never stop the
+//! runtime. A [`Source`] and an [`InputQueue`] are the same in the other direction.
 //!
 //! This module does not compress and knows no format.
 
 mod file;
+mod input_queue;
 mod queue;
+mod source;
 mod stdout;
 mod stream;
 
@@ -18,7 +21,9 @@ use crate::error::StorageError;
 
 pub(crate) use file::sync_folder;
 pub use file::{OutputFile, PartFile};
+pub use input_queue::InputQueue;
 pub use queue::{BLOCK_BYTES, OutputQueue};
+pub use source::Source;
 pub use stdout::StandardOutput;
 pub use stream::{ByteSender, ByteStream, byte_stream};
 

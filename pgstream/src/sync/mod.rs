@@ -5,7 +5,8 @@ mod report;
 mod survey;
 pub mod verify;
 
-pub use options::{Mode, Parts, SyncOptions};
+pub use crate::report::Mode;
+pub use options::{Parts, SyncOptions};
 pub use report::SyncReport;
 pub use survey::{CheckReport, PlannedEntry, PlannedTable, SyncPlan, check, plan};
 pub use verify::{VerifyOptions, VerifyReport, verify};

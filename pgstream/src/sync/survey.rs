@@ -8,12 +8,12 @@ use crate::archive::{DumpId, EntryData, OutputOptions, Toc};
 use crate::catalog::{Catalog, Snapshot};
 use crate::connection::{Connection, ConnectionConfig};
 use crate::data::ValueReader;
-use crate::error::Error;
+use crate::error::{ArchiveError, Error};
 use crate::export::{choose, fingerprint, identify};
 use crate::guard::{DatabaseIdentity, Destination};
-use crate::import::preflight::{self, Finding, PreflightReport, RunShape, Severity, Wanted};
+use crate::import::preflight::{self, Finding, PreflightReport, RunShape, Wanted};
 use crate::progress::{Phase, Run};
-use crate::report::{EndReport, Failure, TargetState};
+use crate::report::{EndReport, Failure, Mode, TargetState};
 
 use super::options::SyncOptions;
 
@@ -37,6 +37,9 @@ pub(super) struct Survey {
 impl Survey {
     /// Takes the snapshot and reads the catalog. Nothing is written anywhere.
     pub(super) async fn take(source: &ConnectionConfig, options: &SyncOptions, run: &Run) -> Result<Self, Error> {
+        if options.mode != Mode::Empty {
+            return Err(ArchiveError::OptionUnsupported { option: "--mode append" }.into());
+        }
         let config = source.with_application_name(&format!("pgstream:{}", run.job()));
         let identity = identify(&config).await?;
         let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &options.snapshot(), run).await?;
@@ -107,19 +110,6 @@ fn output_options(options: &SyncOptions) -> OutputOptions {
         // The drop statements are kept: they are how things are taken back.
         clean: !options.data_only,
         ..OutputOptions::default()
-    }
-}
-
-impl PreflightReport {
-    /// Says what is no error, as warnings and lines for the log.
-    pub(super) fn tell(&self, run: &Run) {
-        for finding in &self.findings {
-            let text = format!("{} ({})", finding.what, finding.remedy);
-            match finding.severity {
-                Severity::Note => run.log(text),
-                _ => run.warn(text),
-            }
-        }
     }
 }
 

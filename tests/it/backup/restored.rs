@@ -5,12 +5,17 @@ use std::process::Command;
 use std::sync::Arc;
 
 use pgstream::Run;
-use pgstream::backup::{Backup, CreateOptions};
+use pgstream::backup::{Backup, CreateOptions, Level, RestoreOptions};
+use pgstream::connection::Environment;
+use pgstream::error::ErrorCode;
+use pgstream::guard::{AdmitRequest, NamedDatabase, NoMemory, Profiles, admit};
+use pgstream::import::ImportOptions;
 use pgstream_tests::cluster::Cluster;
 use pgstream_tests::database::{TestDb, unique_name};
 use pgstream_tests::oracle;
 
 use super::{Folder, config, entries, films};
+use crate::syncing::{destination, explain};
 
 /// What the program zstd makes of a file, in a file beside it.
 fn unpacked(packed: &Path) -> PathBuf {
@@ -120,4 +125,52 @@ async fn passwords_are_kept_only_if_that_is_asked_for_and_may_be_done() {
     }
     drop(db);
     cluster.admin(&format!("drop owned by {name}; drop role {name}"));
+}
+
+/// Every fixture of a kind of object, and the shop.
+async fn all_kinds(cluster: &Arc<Cluster>) -> Vec<TestDb> {
+    let mut all = vec![TestDb::create(cluster).await.with_shop(1).await];
+    all[0].execute("drop statistics shop.orders_placed_status").await;
+    for name in ["table", "constraint", "view", "function", "large_object", "policy"] {
+        all.push(TestDb::create(cluster).await.with_fixture(&format!("objects/{name}")).await);
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_restore_makes_is_what_was_there() {
+    for db in all_kinds(&Cluster::newest()).await {
+        let (folder, copy) = (Folder::new(), TestDb::create(db.cluster()).await);
+        let made = folder.create(&db).await;
+        let verified = folder.verify(made.id.as_str(), Level::Contents).await;
+        assert_eq!(verified.findings, []);
+        let to = destination(&copy.url()).await;
+        let restored = folder.set.restore("latest", to, &RestoreOptions::default(), &Run::new()).await;
+        let restored = restored.unwrap_or_else(|failure| panic!("{}", explain(&failure)));
+        assert_eq!((restored.report.rows, restored.id), (made.rows, made.id));
+        oracle::assert_same(&db.url(), &copy.url());
+    }
+}
+
+#[tokio::test]
+async fn roles_are_restored_only_where_the_cluster_was_admitted() {
+    let (db, folder, copy) = (films().await, Folder::new(), TestDb::new().await);
+    folder.create(&db).await;
+    let options = RestoreOptions::default().with_import(ImportOptions::default().with_globals(true));
+    let refused = folder.set.restore("latest", destination(&copy.url()).await, &options, &Run::new()).await;
+    assert_eq!(refused.expect_err("it was not admitted").code(), ErrorCode::GuardRefused);
+    let elsewhere = Arc::new(Cluster::private(db.cluster().major(), &[]));
+    let (name, copy) = (unique_name(), TestDb::create(&elsewhere).await);
+    db.execute(&format!("create role {name} login; alter table film owner to {name}")).await;
+    folder.create(&db).await;
+    let target = NamedDatabase::unnamed(config(&copy.url()));
+    let profiles = Profiles::none(&Environment::empty());
+    let admitted = admit(AdmitRequest::new(&target, &profiles, &NoMemory).allow_globals(true)).await;
+    let admitted = admitted.expect("no protected database is there");
+    let restored = folder.set.restore("latest", admitted, &options, &Run::new()).await;
+    restored.unwrap_or_else(|failure| panic!("{}", explain(&failure)));
+    oracle::assert_same(&db.url(), &copy.url());
+    let cluster = db.cluster().clone();
+    drop(db);
+    cluster.admin(&format!("drop role {name}"));
 }

@@ -148,7 +148,7 @@ async fn a_full_disk_fails_the_backup_and_leaves_nothing_of_it() {
     std::fs::create_dir(&disk).expect("there is room");
     // A small disk of its own, which is gone with the command; what is left on it is told at the end of standard error.
     let script = "mount -t tmpfs -o size=512k tmpfs \"$1\" || exit 99; \"$2\" backup create --from production --dir \"$1/b\"; code=$?; \
-                  ls \"$1/b\" >&2; exit $code";
+                  echo \"left:$(ls \"$1/b\")\" >&2; exit $code";
     let arguments = ["-rm", "sh", "-c", script, "sh", &disk.to_string_lossy(), &program.to_string_lossy()];
     let command = Pgstream::program(Path::new("unshare"), arguments).env("PRODUCTION_DATABASE_URL", source.db.url());
     let outcome = command.run().await.expect_code(1);
@@ -157,5 +157,60 @@ async fn a_full_disk_fails_the_backup_and_leaves_nothing_of_it() {
         "{}",
         outcome.stderr
     );
-    assert!(outcome.stderr.trim_end().ends_with("is removed.") || !outcome.stderr.contains("Z-"), "{}", outcome.stderr);
+    assert!(outcome.stderr.ends_with("\nleft:\n"), "{}", outcome.stderr);
+}
+
+#[tokio::test]
+async fn a_backup_comes_back_proven_and_a_damaged_one_does_not_begin_to() {
+    let source = Source::new().await;
+    let (_, folder) = source.create().await;
+    let (target, other) = (TestDb::new().await, TestDb::new().await);
+    let restore = |words: &str, to: &TestDb| source.command(words).env("LOCAL_DATABASE_URL", to.url()).run();
+    let outcome = restore("backup restore latest --to local --verify checksum", &target).await.expect_code(0);
+    assert!(outcome.text().starts_with("backup restore: done, proven by content"), "{}", outcome.text());
+    pgstream_tests::oracle::assert_same(&source.db.url(), &target.url());
+    let report = restore("backup restore latest --to local --json", &target).await.expect_code(4).json();
+    assert_eq!((&report["error"]["code"], &report["target"]), (&"target_not_empty".into(), &"untouched".into()));
+    flip(&folder.join("globals.sql.zst"), 20);
+    let report = restore("backup restore latest --to local --json", &other).await.expect_code(5).json();
+    assert_eq!((&report["error"]["code"], &report["target"]), (&"verification_failed".into(), &"untouched".into()));
+    assert_eq!(other.value("select count(*) from pg_class where relname = 'film'").await, "0");
+}
+
+#[tokio::test]
+async fn a_restore_into_production_is_refused() {
+    let source = Source::new().await;
+    source.create().await;
+    for words in ["backup restore latest --to production", "backup restore latest --to production --globals"] {
+        let outcome = source.run(words, 3).await;
+        assert!(outcome.stderr.contains("--confirm production/"), "{words}: {}", outcome.stderr);
+    }
+    assert_eq!(source.db.value("select count(*) from film").await, "1000");
+}
+
+#[tokio::test]
+async fn what_a_target_holds_is_saved_before_something_is_added_unless_that_is_not_wanted() {
+    let source = Source::new().await;
+    let target = TestDb::new().await;
+    target.execute("create table film (id int, title text); insert into film values (0, 'mine')").await;
+    let file = source.folder.path().join("more.sql");
+    std::fs::write(&file, "COPY public.film (id, title) FROM stdin;\n1\tone\n\\.\n").expect("there is room");
+    let words = format!("import --from {} --to local --mode append --accept-unproven", file.display());
+    let import = |more: &str| source.command(&format!("{words}{more}")).env("LOCAL_DATABASE_URL", target.url()).run();
+    let report = import(" --no-backup --json").await.expect_code(0).json();
+    assert_eq!(report["safety_backup"], Value::Null);
+    let report = import(" --json").await.expect_code(0).json();
+    let saved = |report: &Value, field: &str| report["safety_backup"][field].as_str().expect("it was saved").to_owned();
+    let (id, directory) = (saved(&report, "id"), saved(&report, "directory"));
+    assert!(Path::new(&directory).starts_with(source.folder.path().join("backups/safety")), "{directory}");
+    let rows = source.run(&format!("backup show {id} --dir {directory} --json"), 0).await.json();
+    assert_eq!(rows["backup"]["rows"], 2, "what was there before, with what was not saved");
+    for _ in 0..2 {
+        let outcome = import("").await.expect_code(0);
+        assert!(outcome.text().contains("before:  backup 2"), "{}", outcome.text());
+    }
+    let left = source.run(&format!("backup list --dir {directory} --json"), 0).await.json();
+    let left: Vec<_> = left["backups"].as_array().expect("a list").iter().map(|backup| backup["rows"].clone()).collect();
+    assert_eq!(left, [3, 4], "the last two are kept");
+    assert_eq!(source.run("backup list --all --json", 0).await.json()["backups"], serde_json::json!([]));
 }

@@ -20,6 +20,10 @@ pub struct RunShape {
     pub is_one_transaction: bool,
     /// Rows go into tables that are there already.
     pub fills_existing: bool,
+    /// Loading sessions are replica sessions where that is allowed, in which ordinary triggers do not fire.
+    pub is_replica: bool,
+    /// Something is made that only `CREATE` on the database allows: a schema, for one.
+    pub makes_schemas: bool,
     /// Event triggers of the target may fire.
     pub allow_event_triggers: bool,
     /// A pooler in between is known to keep one server session for each of ours.
@@ -39,6 +43,8 @@ impl Default for RunShape {
             must_be_empty: true,
             fills_existing: false,
             is_one_transaction: false,
+            is_replica: true,
+            makes_schemas: true,
             allow_event_triggers: false,
             allow_pooler: false,
             keep_outbound: false,
