@@ -117,6 +117,7 @@ fn state(backup: &BackupEntry) -> String {
         BackupState::Incomplete if backup.is_busy => "being made or removed".to_owned(),
         BackupState::Incomplete => "INCOMPLETE".to_owned(),
         BackupState::Damaged => "DAMAGED".to_owned(),
+        BackupState::Unreadable => "UNREADABLE".to_owned(),
         _ => "made by a newer pgstream".to_owned(),
     }
 }

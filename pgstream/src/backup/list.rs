@@ -32,6 +32,8 @@ pub(super) enum Contents {
     Newer(u32),
     /// A manifest that was changed, and in which way.
     Damaged(&'static str),
+    /// It could not be looked into, and why.
+    Unreadable(String),
 }
 
 /// A backup.
@@ -67,15 +69,27 @@ pub(super) fn look(store: &dyn BackupStore, id: &BackupId) -> Result<Found, Back
 pub(super) fn all(store: &dyn BackupStore) -> Result<Vec<Found>, BackupError> {
     let mut all = Vec::new();
     for id in store.list()? {
-        let found = look(store, &id)?;
+        let found = match look(store, &id) {
+            // One that cannot be read must not hide the others.
+            Err(error @ BackupError::Unreadable { .. }) => Found { id, contents: Contents::Unreadable(told(&error)) },
+            found => found?,
+        };
         // One that was removed since, or is just being begun, has no files.
-        if !matches!(found.contents, Contents::Incomplete) || !store.files(&id)?.is_empty() {
+        if !matches!(found.contents, Contents::Incomplete) || !store.files(&found.id)?.is_empty() {
             all.push(found);
         }
     }
     // Names of one second are ordered by chance, so the time in the manifest decides between them.
     all.sort_by(|a, b| (a.id.second(), a.created_at(), &a.id).cmp(&(b.id.second(), b.created_at(), &b.id)));
     Ok(all)
+}
+
+/// An error with its cause, in one line.
+fn told(error: &BackupError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }
 
 /// The backup that `word` means.
@@ -108,11 +122,11 @@ impl Found {
     }
 
     /// As lists show it.
-    pub(super) fn entry(&self, store: &dyn BackupStore) -> Result<BackupEntry, BackupError> {
+    pub(super) fn entry(&self, store: &dyn BackupStore) -> BackupEntry {
         let mut entry = BackupEntry {
             id: self.id.clone(),
             state: BackupState::Complete,
-            is_busy: store.share(&self.id)?.is_none(),
+            is_busy: store.share(&self.id).is_ok_and(|lease| lease.is_none()),
             created_at: None,
             database: None,
             server_version: None,
@@ -128,10 +142,11 @@ impl Found {
                 entry.state = match other {
                     Contents::Newer(_) => BackupState::Newer,
                     Contents::Damaged(_) => BackupState::Damaged,
+                    Contents::Unreadable(_) => BackupState::Unreadable,
                     _ => BackupState::Incomplete,
                 };
-                entry.stored_bytes = store.files(&self.id)?.iter().map(|file| file.bytes).sum();
-                return Ok(entry);
+                entry.stored_bytes = store.files(&self.id).map_or(0, |files| files.iter().map(|file| file.bytes).sum());
+                return entry;
             }
         };
         let manifest = &backup.manifest;
@@ -143,7 +158,7 @@ impl Found {
         entry.rows = manifest.archive.tables.iter().map(|table| table.rows).sum();
         entry.stored_bytes = manifest.stored_bytes();
         entry.verified.clone_from(&backup.verified);
-        Ok(entry)
+        entry
     }
 
     /// The manifest, if it has a good one.
@@ -164,6 +179,7 @@ impl Found {
             }
             Contents::Incomplete => "it has no manifest, so it is incomplete".to_owned(),
             Contents::Newer(format) => format!("a newer pgstream made it (format {format})"),
+            Contents::Unreadable(problem) => problem.clone(),
         };
         Some(BackupError::Unusable { id: self.id.to_string(), problem })
     }

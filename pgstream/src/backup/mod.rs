@@ -164,7 +164,8 @@ impl Backup for BackupSet {
 
     async fn list(&self, run: &Run) -> Result<ListReport, Failure> {
         let directory = self.describe();
-        let backups = self.blocking(|store| list::all(store)?.iter().map(|found| found.entry(store)).collect()).await;
+        let backups =
+            self.blocking(|store| Ok::<_, BackupError>(list::all(store)?.iter().map(|found| found.entry(store)).collect())).await;
         let backups = backups.map_err(|error| untouched(error, run))?;
         Ok(ListReport { directory, backups, warnings: run.warnings() })
     }
@@ -173,7 +174,7 @@ impl Backup for BackupSet {
         let word = id.to_owned();
         let shown = self.blocking(move |store| {
             let found = list::resolve(store, &word)?;
-            let (entry, path) = (found.entry(store)?, store.path_of(&found.id));
+            let (entry, path) = (found.entry(store), store.path_of(&found.id));
             Ok::<_, BackupError>(ShowReport { backup: entry, path, manifest: found.into_manifest(), warnings: Vec::new() })
         });
         let shown = shown.await.map_err(|error| untouched(error, run))?;

@@ -71,6 +71,7 @@ fn decide(store: &dyn BackupStore, options: &PruneOptions, run: &Run) -> Result<
             Contents::Incomplete => continue,
             Contents::Newer(format) => Fate::Stays(format!("a newer pgstream made it (format {format})")),
             Contents::Damaged(why) => Fate::Stays(format!("its manifest cannot be read: {why}")),
+            Contents::Unreadable(why) => Fate::Stays(why.clone()),
             Contents::Complete(_) if good >= options.keep_last => {
                 Fate::Goes(format!("{} newer good ones are kept", options.keep_last))
             }

@@ -58,6 +58,8 @@ pub enum BackupState {
     Damaged,
     /// A newer pgstream made it. It is never touched.
     Newer,
+    /// It could not be looked into. It is never touched.
+    Unreadable,
 }
 
 /// One backup in a list.

@@ -155,6 +155,24 @@ async fn a_newer_backup_is_listed_as_such_and_never_touched() {
 }
 
 #[tokio::test]
+async fn one_that_cannot_be_read_does_not_hide_the_others_and_stays() {
+    let whole = Whole::new().await;
+    let db = films().await;
+    let other = whole.folder.create(&db).await;
+    // Also for root, who may read every file: what cannot be read is a folder of that name.
+    std::fs::remove_file(whole.path.join("manifest.json")).expect("it is there");
+    std::fs::create_dir(whole.path.join("manifest.json")).expect("there is room");
+    assert_eq!(whole.folder.states().await, [BackupState::Unreadable, BackupState::Complete]);
+    let latest = whole.folder.set.show("latest", &Run::new()).await.expect("the other one is whole");
+    assert_eq!(latest.backup.id, other.id);
+    let all = whole.folder.set.verify(&Which::All, Level::Hashes, &Run::new()).await.expect("the other one is read");
+    assert_eq!([all.backups[0].state, all.backups[1].state], [VerifiedState::Skipped, VerifiedState::Good]);
+    let keep = pgstream::backup::PruneOptions::keep_last(1);
+    let report = whole.folder.set.prune(&keep, &Run::new()).await.expect("it can tell the two apart");
+    assert_eq!((report.kept.len(), report.removed), (2, vec![]), "{:?}", report.kept);
+}
+
+#[tokio::test]
 async fn a_script_that_was_exchanged_together_with_its_hashes_is_found_by_its_contents() {
     let whole = Whole::new().await;
     let manifest = String::from_utf8(whole.files["manifest.json"].clone()).expect("JSON is UTF-8");
