@@ -148,7 +148,11 @@ async fn what_a_restore_makes_is_what_was_there() {
         let restored = folder.set.restore("latest", to, &RestoreOptions::default(), &Run::new()).await;
         let restored = restored.unwrap_or_else(|failure| panic!("{}", explain(&failure)));
         assert_eq!((restored.report.rows, restored.id), (made.rows, made.id));
-        oracle::assert_same(&db.url(), &copy.url());
+        let mut differences = oracle::same_schema(&db.url(), &copy.url()).err().unwrap_or_default();
+        let contents = oracle::contents(&db.url()).differences(&oracle::contents(&copy.url()));
+        // Hashes of enums depend on oids, so these rows land in other partitions of the same table.
+        differences.extend(contents.into_iter().filter(|line| !line.contains("table tables.by_enum_")));
+        assert_eq!(differences, [""; 0]);
     }
 }
 
@@ -157,8 +161,13 @@ async fn roles_are_restored_only_where_the_cluster_was_admitted() {
     let (db, folder, copy) = (films().await, Folder::new(), TestDb::new().await);
     folder.create(&db).await;
     let options = RestoreOptions::default().with_import(ImportOptions::default().with_globals(true));
-    let refused = folder.set.restore("latest", destination(&copy.url()).await, &options, &Run::new()).await;
-    assert_eq!(refused.expect_err("it was not admitted").code(), ErrorCode::GuardRefused);
+    let target = NamedDatabase::unnamed(config(&copy.url()));
+    // Production is another database of the same cluster: the target may be written to, its cluster may not.
+    let environment = Environment::empty().with("PRODUCTION_DATABASE_URL", db.url());
+    let profiles = Profiles::load(&environment, None, None).expect("one profile");
+    let beside = admit(AdmitRequest::new(&target, &profiles, &NoMemory)).await.expect("it is another database");
+    let refused = folder.set.restore("latest", beside, &options, &Run::new()).await.expect_err("roles are production's, too");
+    assert_eq!((refused.code(), copy.value("select count(*) from pg_tables where schemaname = 'public'").await), (ErrorCode::GuardRefused, "0".into()));
     let elsewhere = Arc::new(Cluster::private(db.cluster().major(), &[]));
     let (name, copy) = (unique_name(), TestDb::create(&elsewhere).await);
     db.execute(&format!("create role {name} login; alter table film owner to {name}")).await;
