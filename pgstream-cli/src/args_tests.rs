@@ -152,8 +152,9 @@ fn options_that_stand_in_the_tables_of_missing_ones_do_not_exist() {
 }
 
 /// Options in the documents that are not pgstream's, or that are named because they do not exist.
-const OTHER_OPTIONS: [(&str, &str); 10] = [
+const OTHER_OPTIONS: [(&str, &str); 11] = [
     ("docs/backups.md", "--template of createdb"),
+    ("docs/preflight.md", "--create of pg_dump"),
     ("docs/formats.md", "--single-transaction of psql"),
     ("docs/formats.md", "--create is listed as not written yet"),
     ("docs/formats.md", "--inserts is listed as not written yet"),

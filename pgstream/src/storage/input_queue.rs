@@ -73,8 +73,9 @@ where
     let mut bytes = 0_u64;
     let read = || -> Result<(), Error> {
         let mut input = open()?;
+        let mut buffer = BytesMut::new();
         loop {
-            let block = read_block(&mut input);
+            let block = read_block(&mut input, &mut buffer);
             let block = block.map_err(|source| unreadable(name, bytes, source))?;
             bytes += block.len() as u64;
             let is_last = block.is_empty();
@@ -97,20 +98,22 @@ fn unreadable(name: &str, bytes: u64, source: std::io::Error) -> Error {
     }
 }
 
-/// Reads until a block is full or the input ends, so that a pipe's small pieces do not wake anybody up for each.
-fn read_block(input: &mut dyn Read) -> std::io::Result<Bytes> {
-    let mut block = BytesMut::zeroed(BLOCK_BYTES);
-    let mut filled = 0;
-    while filled < block.len() {
-        match input.read(&mut block[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
+/// Room below which a new buffer is taken.
+const MIN_READ: usize = BLOCK_BYTES / 8;
+
+/// Reads what is there, at least one byte unless the input has ended: whoever waits for the other end of a pipe must not wait for a
+/// whole block. Small pieces share a buffer.
+fn read_block(input: &mut dyn Read, buffer: &mut BytesMut) -> std::io::Result<Bytes> {
+    if buffer.len() < MIN_READ {
+        *buffer = BytesMut::zeroed(BLOCK_BYTES);
+    }
+    loop {
+        match input.read(buffer) {
+            Ok(read) => return Ok(buffer.split_to(read).freeze()),
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
     }
-    block.truncate(filled);
-    Ok(block.freeze())
 }
 
 #[cfg(test)]

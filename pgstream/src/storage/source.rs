@@ -31,12 +31,11 @@ impl Source {
         if text == "-" { Self::Stdin } else { Self::Path(PathBuf::from(text)) }
     }
 
-    /// The file, if it is one that can be read twice. A device or a named pipe is none.
+    /// The path of what can be read twice, or cannot be read at all. A device or a named pipe can be read once.
     pub fn seekable(&self) -> Option<&Path> {
-        match self {
-            Self::Path(path) => Some(path.as_path()).filter(|path| path.is_file()),
-            _ => None,
-        }
+        let Self::Path(path) = self else { return None };
+        let is_read_once = path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
+        (!is_read_once).then_some(path)
     }
 
     /// Its name for people.
@@ -125,6 +124,7 @@ mod tests {
         std::fs::write(&path, "x").unwrap();
         assert!(Source::Path(path).seekable().is_some());
         assert!(Source::Path(PathBuf::from("/dev/null")).seekable().is_none());
+        assert!(Source::Path(folder.path().join("absent")).seekable().is_some(), "the look finds out");
         assert!(Source::Stdin.seekable().is_none());
     }
 

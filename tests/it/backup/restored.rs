@@ -167,7 +167,10 @@ async fn roles_are_restored_only_where_the_cluster_was_admitted() {
     let profiles = Profiles::load(&environment, None, None).expect("one profile");
     let beside = admit(AdmitRequest::new(&target, &profiles, &NoMemory)).await.expect("it is another database");
     let refused = folder.set.restore("latest", beside, &options, &Run::new()).await.expect_err("roles are production's, too");
-    assert_eq!((refused.code(), copy.value("select count(*) from pg_tables where schemaname = 'public'").await), (ErrorCode::GuardRefused, "0".into()));
+    assert_eq!(
+        (refused.code(), copy.value("select count(*) from pg_tables where schemaname = 'public'").await),
+        (ErrorCode::GuardRefused, "0".into())
+    );
     let elsewhere = Arc::new(Cluster::private(db.cluster().major(), &[]));
     let (name, copy) = (unique_name(), TestDb::create(&elsewhere).await);
     db.execute(&format!("create role {name} login; alter table film owner to {name}")).await;

@@ -1,12 +1,9 @@
 //! Runs a script: every statement, its rows, and what has to be known of them afterwards.
 
-use std::collections::HashSet;
-
 use crate::connection::{CopySession, TransactionStatus};
 use crate::data::ContentHash;
 use crate::ddl::Ddl;
 use crate::error::{ConnectionError, DataError, Error, ImportError};
-use crate::name::QualifiedName;
 use crate::progress::{Phase, Run};
 use crate::script::{
     Benign, Classification, CopyEnd, CopyFormat, CopyStatement, Meta, MetaCommand, ScriptEnd, ScriptEvent, Statement,
@@ -20,6 +17,7 @@ use super::pipeline::{Answer, Pipeline, Purpose, failed};
 use super::read::{RowText, Script};
 use super::refuse::{self, Place};
 use super::tables::Tables;
+use super::transaction::Old;
 
 /// What is known after a run of the statements.
 #[derive(Debug, Default)]
@@ -48,12 +46,14 @@ pub(super) struct Execution<'a> {
     pub(super) tables: Tables,
     pub(super) counted: Counted,
     pub(super) completeness: Completeness,
-    /// Sequences that were there before: `setval` on them survives a rollback, so it goes last.
-    pub(super) old_sequences: HashSet<QualifiedName>,
-    /// Their statements.
+    /// What was there before.
+    pub(super) old: Old,
+    /// `setval` on sequences that were there: it survives a rollback, so it goes last.
     pub(super) deferred: Vec<Statement>,
     /// The script has made a savepoint: rows within one cannot be frozen, and have other transaction ids.
     pub(super) has_savepoint: bool,
+    /// The script may have opened a cursor, which forbids to write rows frozen.
+    pub(super) may_have_cursor: bool,
     /// Something was committed that cannot be taken back.
     pub(super) has_committed: bool,
 }
@@ -154,7 +154,7 @@ impl Execution<'_> {
             }
         };
         self.pipeline.send(purpose, statement)?;
-        self.keep_flowing(matches!(class.kind, StatementKind::Transaction(_))).await
+        self.keep_flowing(&class.kind).await
     }
 
     /// What a statement may do to tables and rows without telling.
@@ -164,13 +164,17 @@ impl Execution<'_> {
                 if let Some(made) = names::made_table(statement).filter(|_| !self.has_savepoint) {
                     self.tables.add_made(made);
                 }
-                false
+                names::brings_rows(statement)
             }
             StatementKind::Transaction(control) => {
                 self.has_savepoint |= *control == TransactionControl::Savepoint;
                 matches!(control, TransactionControl::Rollback | TransactionControl::RollbackTo)
             }
-            StatementKind::Change | StatementKind::Other | StatementKind::Several => true,
+            StatementKind::Change => true,
+            StatementKind::Other | StatementKind::Several => {
+                self.may_have_cursor = true;
+                true
+            }
             StatementKind::Query => names::may_change_rows(statement),
             _ => false,
         };
@@ -207,7 +211,7 @@ impl Execution<'_> {
     /// `None` if the statement has to wait.
     fn sequence_value(&mut self, statement: &Statement) -> Option<Purpose> {
         self.counted.sequences += 1;
-        let is_old = || names::set_sequence(statement).is_some_and(|name| self.old_sequences.contains(&name));
+        let is_old = || names::set_sequence(statement).is_some_and(|name| self.old.sequences.contains(&name));
         if self.judge.transactions == Transactions::One && is_old() {
             self.deferred.push(statement.clone());
             return None;
@@ -257,7 +261,8 @@ impl Execution<'_> {
         }
         self.counted.statements += 1;
         let name = names::copied_table(statement).unwrap_or_default();
-        let may_freeze = !self.has_savepoint && self.judge.transactions == Transactions::One && self.tables.may_freeze(&name);
+        let may_freeze = self.judge.transactions == Transactions::One && !self.has_savepoint && !self.may_have_cursor;
+        let may_freeze = may_freeze && self.tables.may_freeze(&name);
         let frozen = Some(statement).filter(|_| may_freeze && !copy.has_options).and_then(frozen_copy);
         let at = self.table(statement, name)?;
         self.settle().await?;
@@ -307,12 +312,14 @@ impl Execution<'_> {
     }
 
     /// Takes answers until there is room again. Outside of a transaction nothing is sent behind a statement that may fail.
-    async fn keep_flowing(&mut self, ends_block: bool) -> Result<(), Error> {
+    async fn keep_flowing(&mut self, kind: &StatementKind) -> Result<(), Error> {
         let is_own = self.judge.transactions == Transactions::Own;
         let status = self.pipeline.session().transaction_status();
+        let ends_block = matches!(kind, StatementKind::Transaction(_));
         if is_own && (ends_block || status == TransactionStatus::Idle) {
             self.settle().await?;
-            self.has_committed |= self.pipeline.session().transaction_status() == TransactionStatus::Idle;
+            let is_committed = self.pipeline.session().transaction_status() == TransactionStatus::Idle;
+            self.has_committed |= is_committed && !matches!(kind, StatementKind::Setting(_));
             return Ok(());
         }
         if self.pipeline.is_full() {
@@ -336,7 +343,7 @@ impl Execution<'_> {
     fn take(&mut self, answer: Answer) {
         let Answer { purpose, results } = answer;
         match purpose {
-            Purpose::Nothing | Purpose::SetSequence | Purpose::LargeObject(LargeObjectCall::Other) => {}
+            Purpose::Nothing | Purpose::SetSequence | Purpose::LargeObject(LargeObjectCall::Other | LargeObjectCall::Unlink) => {}
             Purpose::Insert(at) => {
                 let rows = results.iter().filter_map(|r| r.affected()).sum::<u64>();
                 self.tables.get(at).add_inserted(rows);

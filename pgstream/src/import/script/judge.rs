@@ -8,7 +8,7 @@ use crate::script::{
     TransactionControl,
 };
 
-use super::names;
+use super::names::{self, LargeObjectCall};
 use super::options::ImportOptions;
 
 /// How the script's transactions are run.
@@ -94,6 +94,10 @@ impl Judge<'_> {
         }
         match &class.kind {
             StatementKind::Transaction(control) => self.judge_transaction(*control),
+            // As dumps with --clean drop large objects.
+            StatementKind::LargeObject if names::large_object_call(statement) == LargeObjectCall::Unlink => {
+                Verdict::Run { benign: Some(Benign::DropOfMissing) }
+            }
             _ => Verdict::Run { benign: class.benign },
         }
     }

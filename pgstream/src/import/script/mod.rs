@@ -105,7 +105,7 @@ pub async fn plan_import(
     let import = Import { target: Target::new(destination.clone()), options, run };
     let planned = async {
         let source = Source::Path(path.to_owned());
-        if source.seekable().is_none() && path.exists() {
+        if source.seekable().is_none() {
             let conflict = "with an input that can be read only once";
             return Err(ArchiveError::OptionConflict { option: "--plan", conflict }.into());
         }
@@ -136,7 +136,7 @@ impl Import<'_> {
                 None => None,
             };
             self.check(survey.as_ref()).await?.into_result()?.tell(self.run);
-            let session = self.open(survey.as_ref().map_or(Transactions::One, Survey::transactions)).await?;
+            let session = self.open().await?;
             Ok::<_, Error>((survey, session))
         };
         let (survey, session) = prepared.await.map_err(untouched)?;
@@ -210,10 +210,10 @@ impl Import<'_> {
     }
 
     /// A session that holds the writer's lock, in a target that is as the mode asks for.
-    async fn open(&self, transactions: Transactions) -> Result<CopySession, Error> {
+    async fn open(&self) -> Result<CopySession, Error> {
         self.or_cancelled(async {
             let mut session = self.target.script_session().await?;
-            let prepared = self.prepare(&mut session, transactions).await;
+            let prepared = self.prepare(&mut session).await;
             match prepared {
                 Ok(()) => Ok(session),
                 Err(error) => {
@@ -225,7 +225,7 @@ impl Import<'_> {
         .await
     }
 
-    async fn prepare(&self, session: &mut CopySession, transactions: Transactions) -> Result<(), ImportError> {
+    async fn prepare(&self, session: &mut CopySession) -> Result<(), ImportError> {
         self.target.lock(session).await?;
         if self.options.mode == Mode::Empty {
             if Ledger::exists(session).await? {
@@ -234,7 +234,6 @@ impl Import<'_> {
             }
             refuse_if_not_empty(self.target.destination().config()).await?;
         }
-        settings::begin(session, self.options, transactions).await?;
         Ok(())
     }
 

@@ -38,6 +38,11 @@ pub(super) fn made_table(statement: &Statement) -> Option<MadeTable> {
     })
 }
 
+/// Whether `CREATE TABLE` brings rows of its own.
+pub(super) fn brings_rows(statement: &Statement) -> bool {
+    statement.read(|cursor| cursor.skip_to(&["as"]).is_some())
+}
+
 /// A name of exactly a schema and a table.
 fn qualified(cursor: &mut Cursor<'_>) -> Option<QualifiedName> {
     match cursor.qualified_name().as_slice() {
@@ -139,6 +144,8 @@ pub(super) enum LargeObjectCall {
     Create,
     /// Appends bytes; the answer tells how many.
     Write,
+    /// Removes one.
+    Unlink,
     /// Something else.
     Other,
 }
@@ -155,6 +162,7 @@ pub(super) fn large_object_call(statement: &Statement) -> LargeObjectCall {
     match function.as_deref() {
         Some("lo_create" | "lo_creat" | "lo_from_bytea") => LargeObjectCall::Create,
         Some("lowrite") => LargeObjectCall::Write,
+        Some("lo_unlink") => LargeObjectCall::Unlink,
         _ => LargeObjectCall::Other,
     }
 }
@@ -180,6 +188,9 @@ pub(super) fn may_change_rows(statement: &Statement) -> bool {
         let mut is_pg_catalog = false;
         let mut behind_dot = false;
         while let Some(token) = cursor.next() {
+            if token.is("into") {
+                return true;
+            }
             let is_call = cursor.peek().is_some_and(|next| next.is_symbol(b'('));
             if let (true, Some(name)) = (is_call, token.name()) {
                 let is_keyword = ["select", "in", "values", "from", "where", "and", "or", "not", "on", "exists", "any", "all"];
@@ -267,6 +278,7 @@ mod tests {
         assert_eq!(call("SELECT pg_catalog.lo_create('12');"), LargeObjectCall::Create);
         assert_eq!(call("SELECT pg_catalog.lowrite(0, '\\x00');"), LargeObjectCall::Write);
         assert_eq!(call("SELECT lo_open(12, 131072);"), LargeObjectCall::Other);
+        assert_eq!(call("SELECT pg_catalog.lo_unlink('12');"), LargeObjectCall::Unlink);
     }
 
     #[test]
@@ -290,6 +302,7 @@ mod tests {
             ("SELECT count(*) FROM t;", false),
             ("SELECT * FROM pg_catalog.pg_restore_relation_stats('schemaname', 's');", false),
             ("SELECT pg_catalog.pg_extension_config_dump('t', '');", false),
+            ("SELECT 1 INTO t;", true),
             ("SELECT fill();", true),
             ("SELECT s.count(*);", true),
             ("SELECT a FROM t WHERE b IN (SELECT fill());", true),

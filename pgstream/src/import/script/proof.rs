@@ -1,6 +1,6 @@
 //! Compares what the target holds with what the script had.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::archive::{Manifest, TEXT_DOMAIN};
 use crate::connection::{CopySession, ServerVersion, StatementResult, pin_settings};
@@ -47,6 +47,8 @@ pub(super) struct Prover<'a> {
     pub(super) transactions: Transactions,
     /// Rows may have the transaction id of a part of our transaction.
     pub(super) has_savepoint: bool,
+    /// Tables that were there before, by oid.
+    pub(super) old_tables: &'a HashSet<u32>,
     /// Our own account of the script.
     pub(super) manifest: Option<&'a Manifest>,
     /// What was counted on the way.
@@ -207,12 +209,11 @@ impl Prover<'_> {
             let answer = answer.last();
             for row in 0..answer.map_or(0, |a| a.rows.len()) {
                 let (oid, table) = answer.and_then(|a| decode(a, row)).ok_or_else(|| undecodable(session))?;
-                tables.insert(oid, table);
+                tables.insert(oid, Table { is_new: !self.old_tables.contains(&oid), ..table });
             }
         }
         for filled in self.filled {
             let Some(table) = filled.oid.and_then(|oid| tables.get_mut(&oid)) else { continue };
-            table.is_new &= filled.is_new;
             table.rows += filled.rows;
             table.bytes += filled.bytes;
             table.content.merge(&filled.content);

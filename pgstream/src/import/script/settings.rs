@@ -11,8 +11,8 @@ use super::options::ImportOptions;
 const ALWAYS: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
     SET maintenance_work_mem = '256MB'; ";
 
-/// A new session's settings, after a `\connect` too.
-pub(super) fn fresh(session: &CopySession, options: &ImportOptions, transactions: Transactions) -> String {
+/// A new session's settings.
+fn fresh(session: &CopySession, options: &ImportOptions, transactions: Transactions) -> String {
     let version = session.parameter("server_version").and_then(ServerVersion::parse);
     let mut sql = Ddl::new();
     sql.sql("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL; DEALLOCATE ALL; CLOSE ALL; ").sql(ALWAYS);
@@ -36,28 +36,34 @@ pub(super) fn encoding(session: &CopySession, options: &ImportOptions) -> String
     options.encoding.clone().unwrap_or_else(|| if is_sql_ascii { "SQL_ASCII" } else { "UTF8" }.to_owned())
 }
 
+/// Silences event triggers.
+const SILENT: &str = "SET event_triggers = off";
+
 /// Event triggers of the target would fire on what a script makes. Only their own setting (17 and newer) switches off nothing else:
 /// the script's own triggers have to fire as they would for psql.
-async fn silence_event_triggers(session: &mut CopySession) -> Result<(), ConnectionError> {
+async fn silence_event_triggers(session: &mut CopySession) -> Result<bool, ConnectionError> {
     let version = session.parameter("server_version").and_then(ServerVersion::parse);
     if !version.is_some_and(ServerVersion::has_event_triggers_setting) {
-        return Ok(());
+        return Ok(false);
     }
-    match session.execute("SET event_triggers = off").await {
-        Err(e) if e.sqlstate() == Some("42501") => Ok(()),
-        other => other,
+    match session.execute(SILENT).await {
+        Err(e) if e.sqlstate() == Some("42501") => Ok(false),
+        other => other.map(|()| true),
     }
 }
 
-/// Prepares a session that was opened for a script.
+/// Prepares a session that was opened for a script. Gives what a `\connect` in the script has to be replaced by.
 pub(super) async fn begin(
     session: &mut CopySession,
     options: &ImportOptions,
     transactions: Transactions,
-) -> Result<(), ConnectionError> {
-    let sql = fresh(session, options, transactions);
+) -> Result<String, ConnectionError> {
+    let mut sql = fresh(session, options, transactions);
     session.execute(&sql).await?;
-    silence_event_triggers(session).await
+    if silence_event_triggers(session).await? {
+        sql.push_str(SILENT);
+    }
+    Ok(sql)
 }
 
 /// Those settings of a dump's preamble that the server does not know.

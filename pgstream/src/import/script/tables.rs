@@ -12,8 +12,6 @@ use super::names::MadeTable;
 pub(super) struct Filled {
     /// The name as in the script, without quotes: for people.
     pub(super) shown: String,
-    /// This script has made the table, so all its rows are ours.
-    pub(super) is_new: bool,
     /// `pg_class.oid`, once the server has told it.
     pub(super) oid: Option<u32>,
     /// Rows that the server says it took.
@@ -77,15 +75,7 @@ impl Tables {
         }
         let known = self.by_name.get(&name).copied();
         let at = known.unwrap_or_else(|| {
-            let filled = Filled {
-                shown: shown(&name),
-                is_new: self.made_entry(&name).is_some(),
-                oid: None,
-                rows: 0,
-                bytes: 0,
-                content: ContentHash::new(),
-                columns: None,
-            };
+            let filled = Filled { shown: shown(&name), oid: None, rows: 0, bytes: 0, content: ContentHash::new(), columns: None };
             self.filled.push(filled);
             self.by_name.insert(name.clone(), self.filled.len() - 1);
             self.filled.len() - 1
@@ -124,11 +114,10 @@ mod tests {
     #[test]
     fn a_table_is_found_again_by_its_name() {
         let mut tables = Tables::default();
-        tables.add_made(MadeTable { name: QualifiedName::new("s", "t"), is_partitioned: false });
         assert_eq!(tables.find(name("s.t")), (0, true));
         assert_eq!(tables.find(name("t")), (1, true));
         assert_eq!(tables.find(name("s.t")), (0, false));
-        assert_eq!(tables.all().iter().map(|t| t.is_new).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(tables.all().iter().map(|t| t.shown.as_str()).collect::<Vec<_>>(), ["s.t", "t"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::error::{ConnectionError, Error, ImportError};
 use crate::import::target::Target;
 use crate::name::QualifiedName;
 use crate::progress::{Phase, Run};
-use crate::report::{Failure, Mode, TableReport, TargetState};
+use crate::report::{Failure, TableReport, TargetState};
 use crate::storage::Source;
 
 use super::complete::{Complete, Completeness};
@@ -61,7 +61,7 @@ impl Transaction<'_> {
     /// Runs the script to its end and commits it.
     pub(super) async fn run(&self, from: Source, mut session: CopySession) -> Result<Finished, Failure> {
         let begun = self.begin(&mut session).await;
-        let (judge, old_sequences) = match begun {
+        let (judge, old, fresh_session) = match begun {
             Ok(begun) => begun,
             Err(error) => {
                 session.close().await;
@@ -72,15 +72,16 @@ impl Transaction<'_> {
         let mut script = Script::open(from, &settings::encoding(&session, self.options));
         let mut execution = Execution {
             judge,
-            fresh_session: settings::fresh(&session, self.options, self.transactions()),
+            fresh_session,
             pipeline: Pipeline::new(session),
             run: self.run,
             tables: Tables::default(),
             counted: Counted::default(),
             completeness: Completeness::default(),
-            old_sequences,
+            old,
             deferred: Vec::new(),
             has_savepoint: false,
+            may_have_cursor: false,
             has_committed: false,
         };
         let proven = self.run_and_prove(&mut execution, &mut script).await;
@@ -101,26 +102,24 @@ impl Transaction<'_> {
         Failure::new(error, target, self.run)
     }
 
-    async fn begin(&self, session: &mut CopySession) -> Result<(Judge<'_>, HashSet<QualifiedName>), Error> {
+    async fn begin(&self, session: &mut CopySession) -> Result<(Judge<'_>, Old, String), Error> {
         let asked = async {
+            let fresh_session = settings::begin(session, self.options, self.transactions()).await?;
             let unknown_settings = settings::unknown(session).await?;
-            let old_sequences = match self.options.mode {
-                Mode::Empty => HashSet::new(),
-                _ => old_sequences(session).await?,
-            };
+            let old = Old::ask(session).await?;
             if self.transactions() == Transactions::One {
                 session.execute("BEGIN").await?;
             }
-            Ok((unknown_settings, old_sequences))
+            Ok((unknown_settings, old, fresh_session))
         };
-        let (unknown_settings, old_sequences) = asked.await.map_err(ImportError::Connection)?;
+        let (unknown_settings, old, fresh_session) = asked.await.map_err(ImportError::Connection)?;
         let judge = Judge {
             options: self.options,
             database: &self.target.destination().identity().database_name,
             unknown_settings,
             transactions: self.transactions(),
         };
-        Ok((judge, old_sequences))
+        Ok((judge, old, fresh_session))
     }
 
     async fn run_and_prove(&self, execution: &mut Execution<'_>, script: &mut Script) -> Result<Proof, Error> {
@@ -141,6 +140,7 @@ impl Transaction<'_> {
             verify: self.options.verify,
             transactions,
             has_savepoint: execution.has_savepoint,
+            old_tables: &execution.old.tables,
             manifest: manifest.as_deref(),
             counted: &execution.counted,
             filled: execution.tables.all(),
@@ -271,12 +271,27 @@ async fn commit(session: &mut CopySession) -> Result<(), (ConnectionError, Optio
     }
 }
 
-async fn old_sequences(session: &mut CopySession) -> Result<HashSet<QualifiedName>, ConnectionError> {
-    let answer = session.simple(include_str!("old_sequences.sql")).await?;
-    let rows = answer.first().map_or(0, |a| a.rows.len());
-    let name = |row| {
-        let answer = answer.first()?;
-        Some(QualifiedName::new(answer.text(row, 0)?, answer.text(row, 1)?))
-    };
-    Ok((0..rows).filter_map(name).collect())
+/// What was there before the script.
+#[derive(Debug, Default)]
+pub(super) struct Old {
+    /// Tables, by oid.
+    pub(super) tables: HashSet<u32>,
+    /// Sequences, by name.
+    pub(super) sequences: HashSet<QualifiedName>,
+}
+
+impl Old {
+    async fn ask(session: &mut CopySession) -> Result<Self, ConnectionError> {
+        let answer = session.simple(include_str!("old_relations.sql")).await?;
+        let mut old = Self::default();
+        let Some(answer) = answer.first() else { return Ok(old) };
+        for row in 0..answer.rows.len() {
+            let name = || Some(QualifiedName::new(answer.text(row, 2)?, answer.text(row, 3)?));
+            match answer.text(row, 1) {
+                Some("S") => old.sequences.extend(name()),
+                _ => old.tables.extend(answer.text(row, 0).and_then(|oid| oid.parse::<u32>().ok())),
+            }
+        }
+        Ok(old)
+    }
 }
