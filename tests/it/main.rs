@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that all tests share the clusters of one run.
 
+mod backup;
 mod cancel;
 mod cli;
 mod dependencies;
