@@ -76,6 +76,40 @@ pub enum ImportError {
         /// What differs.
         problem: String,
     },
+    /// The answer to the last COMMIT was lost, and nobody could be asked what became of it.
+    #[error("the answer to the last transaction ({transaction}) was lost: whether it was committed is not known")]
+    Unconfirmed {
+        /// Its number, for `pg_xact_status`.
+        transaction: u64,
+        /// How it was lost.
+        source: ConnectionError,
+    },
+    /// What is to be replaced is in use, and was longer than we wait.
+    #[error("could not lock what is to be replaced in {target} within {seconds} seconds: {blockers}")]
+    Locked {
+        /// The target.
+        target: String,
+        /// Who holds locks on it.
+        blockers: String,
+        /// How long we waited.
+        seconds: u64,
+    },
+    /// Something in the target keeps what is there from being replaced.
+    #[error("cannot replace what is in {target}: {examples} ({count} in all)")]
+    InTheWay {
+        /// The target.
+        target: String,
+        /// How many things.
+        count: usize,
+        /// Some of them.
+        examples: String,
+    },
+    /// The target was changed again and again while it was to be replaced.
+    #[error("could not replace what is there, since it was changed meanwhile: {what}")]
+    Unsteady {
+        /// What was seen last.
+        what: String,
+    },
     /// The server forgot what it had confirmed.
     #[error("the target lost what it had confirmed: {problem}")]
     Forgotten {
@@ -92,6 +126,10 @@ impl ImportError {
             Self::Data(e) => e.code(),
             Self::NotEmpty { .. } | Self::HoldsRows { .. } => ErrorCode::TargetNotEmpty,
             Self::Busy { .. } => ErrorCode::TargetBusy,
+            Self::Unconfirmed { source, .. } => source.code(),
+            Self::Locked { .. } => ErrorCode::LockTimeout,
+            Self::InTheWay { .. } => ErrorCode::PreflightFailed,
+            Self::Unsteady { .. } => ErrorCode::CatalogUnstable,
             Self::Mismatch { .. } => ErrorCode::VerificationFailed,
             Self::OtherDatabase { .. } => ErrorCode::GuardRefused,
         }
@@ -118,6 +156,15 @@ impl ImportError {
             Self::Mismatch { .. } => {
                 "The target is not a copy of the source. Run again; if it happens again, please report it.".into()
             }
+            Self::Unconfirmed { transaction, .. } => format!(
+                "Ask the target what became of it: SELECT pg_xact_status('{transaction}'); if it was committed, the run had come to \
+                 its end. If not, run the same command again."
+            ),
+            Self::Locked { .. } => {
+                "Wait for these sessions to end their transactions, or give more time with --lock-timeout.".into()
+            }
+            Self::InTheWay { .. } => "Move or drop what is named, or let what depends on replaced objects go: --cascade.".into(),
+            Self::Unsteady { .. } => "Run again when nobody makes or drops anything in the target.".into(),
             Self::OtherDatabase { .. } => "Name the server's own address, not one that is shared by several servers.".into(),
             Self::Forgotten { .. } => "The target's server was restarted. Run the same command again.".into(),
         }
@@ -129,7 +176,11 @@ impl ImportError {
             Self::Connection(e) | Self::Apply { source: e, .. } => e.retry(),
             Self::Data(e) => e.retry(),
             Self::Busy { .. } | Self::Forgotten { .. } => Retry::Now,
+            Self::Unsteady { .. } => Retry::Now,
             Self::NotEmpty { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Locked { .. }
+            | Self::InTheWay { .. }
             | Self::HoldsRows { .. }
             | Self::CleanUp { .. }
             | Self::NotOurs { .. }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::connection::{CopySession, ServerVersion, pin_settings};
+use crate::connection::{CopySession, ServerVersion, TransactionStatus, pin_settings};
 use crate::data::{ContentHash, CopyFormat, StreamHasher};
 use crate::ddl::Ddl;
 use crate::error::{ConnectionError, ImportError};
@@ -80,7 +80,13 @@ async fn hash_rows(session: &mut CopySession, expected: &Expectation) -> Result<
     let version = session.parameter("server_version").and_then(ServerVersion::parse);
     let pins = version.map(|v| pin_settings(v, false)).unwrap_or_default();
     let mut sql = Ddl::new();
-    sql.sql("BEGIN TRANSACTION READ ONLY; ").deparsed(&pins).sql("COPY (SELECT ");
+    // The settings end with the transaction, or with the part of it that is rolled back to.
+    let is_inside = session.transaction_status() == TransactionStatus::InTransaction;
+    let (begin, end) = match is_inside {
+        true => ("SAVEPOINT pgstream; ", "ROLLBACK TO SAVEPOINT pgstream; RELEASE SAVEPOINT pgstream"),
+        false => ("BEGIN TRANSACTION READ ONLY; ", "COMMIT"),
+    };
+    sql.sql(begin).deparsed(&pins).sql("COPY (SELECT ");
     sql.idents(expected.columns.iter().map(String::as_str)).sql(" FROM ").sql(if expected.is_root { "" } else { "ONLY " });
     sql.name(&expected.table).sql(") TO STDOUT");
     if expected.format == CopyFormat::Binary {
@@ -93,6 +99,6 @@ async fn hash_rows(session: &mut CopySession, expected: &Expectation) -> Result<
             rows.piece(piece);
         }
     }
-    session.execute("COMMIT").await?;
+    session.execute(end).await?;
     Ok(rows.content())
 }

@@ -1,11 +1,13 @@
 //! From a live database to a live database, with nothing in between.
 
 mod options;
+mod replace;
 mod report;
 mod survey;
 pub mod verify;
 
-pub use options::{Mode, Parts, SyncOptions};
+pub use crate::import::Mode;
+pub use options::{Parts, SyncOptions};
 pub use report::SyncReport;
 pub use survey::{CheckReport, PlannedEntry, PlannedTable, SyncPlan, check, plan};
 pub use verify::{VerifyOptions, VerifyReport, verify};
@@ -80,7 +82,7 @@ async fn sync_with_attempts(
     let mut pause = PAUSE;
     for attempt in 1.. {
         let failure = match (Attempt { source, target: &target, options, run }).make().await {
-            Ok((applied, ends)) => return Ok(SyncReport::new(applied, ends, started.elapsed(), run)),
+            Ok((applied, ends)) => return Ok(SyncReport::new(applied, ends, started.elapsed(), run, options.mode)),
             Err(failure) => failure,
         };
         let most = if failure.phase == Phase::Preflight { MAX_ATTEMPTS } else { MAX_ATTEMPTS_UNDER_WAY };
@@ -112,7 +114,10 @@ fn with_causes(error: &Error) -> String {
 
 /// What may pass by itself, and who asked shall decide whether to ask again: another run, and what `strict` refuses.
 fn is_for_the_caller(error: &Error) -> bool {
-    matches!(error, Error::Import(ImportError::Busy { .. }) | Error::Catalog(CatalogError::Changed { .. }))
+    matches!(
+        error,
+        Error::Import(ImportError::Busy { .. } | ImportError::Unsteady { .. }) | Error::Catalog(CatalogError::Changed { .. })
+    )
 }
 
 /// One attempt at the whole.
@@ -157,6 +162,9 @@ impl Attempt<'_> {
         let checked = self.or_cancelled(survey.check(self.target.destination(), self.options)).await;
         let checked = checked.map_err(untouched)?.and_then(|report| Ok(report.into_result()?));
         checked.map_err(|e| untouched(self.cause(e)))?.tell(self.run);
+        if let Some(replacing) = &survey.replacing {
+            return self.replace(survey, replacing).await;
+        }
         let mut control = self.open_control().await.map_err(|e| untouched(self.cause(e)))?;
 
         let source_major = survey.catalog.database.major;

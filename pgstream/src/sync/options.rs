@@ -5,18 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Filter;
+use crate::import::{Mode, Reach};
 use crate::report::Verify;
-
-/// What is in the target, and what is to become of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Mode {
-    /// The target holds no objects of users; if the run fails it holds none again.
-    #[default]
-    Empty,
-}
 
 /// Which parts are carried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +36,12 @@ pub struct SyncOptions {
     /// What is in the target, and what is to become of it.
     #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
     pub mode: Mode,
+    /// With --mode replace: drop what is outside of what is copied and depends on it, too
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub cascade: bool,
+    /// With --mode replace: drop what the source does not have, too
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub prune: bool,
     /// How much is compared afterwards.
     #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
     pub verify: Verify,
@@ -83,7 +79,7 @@ pub struct SyncOptions {
     /// Fail if the definition of an object changed while it was read, where a warning is told otherwise
     #[cfg_attr(feature = "clap", arg(long))]
     pub strict: bool,
-    /// Seconds to wait for locks on the source's tables; 0 waits without end, not given: 30
+    /// Seconds to wait for locks on the source's tables, and on those that are replaced; 0 waits without end, not given: 30
     #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
     pub lock_timeout: Option<u64>,
     /// Seconds that another session may wait for a lock of this run at the source before the run gives way; not given: for ever
@@ -112,6 +108,17 @@ impl SyncOptions {
             (true, _) => Parts::SchemaOnly,
             (_, true) => Parts::DataOnly,
             _ => Parts::All,
+        }
+    }
+
+    /// How far a replacement goes.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach {
+            cascade: self.cascade,
+            prune: self.prune,
+            keeps_owners: self.no_owner,
+            keeps_privileges: self.no_privileges,
+            keeps_comments: self.no_comments,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::import::Applied;
+use crate::import::{Applied, Dropped, Mode};
 use crate::progress::Run;
 use crate::report::{EndReport, Proven, TableReport, TargetState};
 
@@ -18,6 +18,10 @@ pub struct SyncReport {
     pub to: EndReport,
     /// What the target holds now.
     pub target: TargetState,
+    /// What was allowed to be in the target before.
+    pub mode: Mode,
+    /// What was dropped to make room, in order.
+    pub dropped: Vec<Dropped>,
     /// What was proven, for every table.
     pub proven: Proven,
     /// Rows moved.
@@ -37,11 +41,13 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    pub(crate) fn new(applied: Applied, (from, to): (EndReport, EndReport), elapsed: Duration, run: &Run) -> Self {
+    pub(crate) fn new(applied: Applied, (from, to): (EndReport, EndReport), elapsed: Duration, run: &Run, mode: Mode) -> Self {
         Self {
             from,
             to,
             target: TargetState::Replaced,
+            mode,
+            dropped: applied.dropped,
             proven: applied.proven,
             rows: applied.tables.iter().map(|t| t.rows).sum(),
             bytes: applied.tables.iter().map(|t| t.bytes).sum(),

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::export::{choose, fingerprint, identify};
 use crate::guard::{DatabaseIdentity, Destination};
 use crate::import::preflight::{self, Finding, PreflightReport, RunShape, Severity, Wanted};
+use crate::import::{Dropped, Graph, Mode, Replacing};
 use crate::progress::{Phase, Run};
 use crate::report::{EndReport, Failure, TargetState};
 
@@ -32,6 +33,8 @@ pub(super) struct Survey {
     pub(super) catalog: Catalog,
     /// What is to be made, in order.
     pub(super) toc: Toc,
+    /// What of the target it replaces, if the mode is to replace.
+    pub(super) replacing: Option<Replacing>,
 }
 
 impl Survey {
@@ -45,8 +48,12 @@ impl Survey {
             let selected = output_options(options).select(&toc)?;
             Ok(if options.data_only { with_drops(selected, &toc) } else { selected })
         });
-        match toc {
-            Ok(toc) => Ok(Self { config, identity, snapshot, catalog, toc }),
+        let made = match toc {
+            Ok(toc) => replacing(&config, &toc, options).await.map(|replacing| (toc, replacing)),
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok((toc, replacing)) => Ok(Self { config, identity, snapshot, catalog, toc, replacing }),
             Err(error) => {
                 snapshot.release().await;
                 Err(error)
@@ -57,15 +64,19 @@ impl Survey {
     /// Finds everything that would make the sync fail, at once.
     pub(super) async fn check(&self, destination: &Destination, options: &SyncOptions) -> Result<PreflightReport, Error> {
         let (source, target) = futures_util::try_join!(Connection::open(&self.config), Connection::open(destination.config()))?;
+        let replaces = options.mode == Mode::Replace;
         let shape = RunShape {
-            jobs: u32::try_from(options.job_count()).unwrap_or(u32::MAX),
-            must_be_empty: !options.data_only,
+            jobs: if replaces { 1 } else { u32::try_from(options.job_count()).unwrap_or(u32::MAX) },
+            must_be_empty: !options.data_only && !replaces,
+            is_one_transaction: replaces,
             fills_existing: options.data_only,
             allow_event_triggers: options.allow_event_triggers,
             open_at_source: KEEPERS + 1,
             ..RunShape::default()
         };
-        let report = preflight::preflight(Some(&source), &target, &Wanted::new(&self.toc, shape)).await;
+        let mut wanted = Wanted::new(&self.toc, shape);
+        wanted.replacing.clone_from(&self.replacing);
+        let report = preflight::preflight(Some(&source), &target, &wanted).await;
         futures_util::join!(source.close(), target.close());
         Ok(report?)
     }
@@ -85,6 +96,17 @@ impl Survey {
     pub(super) async fn release(self) {
         self.snapshot.release().await;
     }
+}
+
+/// What the archive replaces, by the names that the source's server gives to things.
+async fn replacing(source: &ConnectionConfig, toc: &Toc, options: &SyncOptions) -> Result<Option<Replacing>, Error> {
+    if options.mode != Mode::Replace {
+        return Ok(None);
+    }
+    let connection = Connection::open(source).await?;
+    let graph = Graph::read(&connection).await;
+    connection.close().await;
+    Ok(Some(Replacing::new(toc, &graph?, &options.filter, options.reach())?))
 }
 
 /// Large objects are made by a run that makes nothing else: their drop statements are how they are taken back.
@@ -214,6 +236,12 @@ pub struct SyncPlan {
     pub from: EndReport,
     /// Where it would be written.
     pub to: EndReport,
+    /// What may be in the target, and what becomes of it.
+    pub mode: Mode,
+    /// What would be dropped first, in order.
+    pub drops: Vec<Dropped>,
+    /// What was found about that: who waits, what is lost, what stays.
+    pub findings: Vec<Finding>,
     /// What would be made, in order.
     pub entries: Vec<PlannedEntry>,
     /// Whose rows would be moved, the largest first.
@@ -243,19 +271,34 @@ pub async fn plan(
         let survey = Survey::take(source, options, run).await?;
         let (identity, source_major) = (survey.identity.clone(), survey.catalog.database.major);
         let toc = survey.toc.clone();
+        let replaced = match options.mode {
+            Mode::Replace => {
+                survey.check(destination, options).await.map(|report| (report.drops, about_replacing(report.findings)))
+            }
+            _ => Ok((Vec::new(), Vec::new())),
+        };
         survey.release().await;
+        let (drops, findings) = replaced?;
         let tables = planned_tables(&toc, destination, source_major, options.data_only);
         Ok::<_, Error>(SyncPlan {
             from: crate::export::end_report(source, &identity),
             to: crate::export::end_report(destination.config(), destination.identity()),
+            mode: options.mode,
+            drops,
+            findings,
             entries: toc.entries.iter().filter(|e| e.data.is_none()).map(planned_entry).collect(),
             bytes: tables.iter().map(|table| table.bytes).sum(),
             tables,
-            jobs: options.job_count(),
+            jobs: if options.mode == Mode::Replace { 1 } else { options.job_count() },
             warnings: run.warnings(),
         })
     };
     untouched(run, look).await
+}
+
+/// Of all findings, those about what is there.
+fn about_replacing(findings: Vec<Finding>) -> Vec<Finding> {
+    findings.into_iter().filter(|finding| finding.rule.starts_with("replace_")).collect()
 }
 
 fn planned_entry(entry: &crate::archive::TocEntry) -> PlannedEntry {

@@ -18,8 +18,10 @@ use crate::report::{Proven, TableReport, Verify};
 
 use super::load::{LoadInto, Loaded, Loader};
 use super::plan::{LoadPlan, Work, units};
+use super::replace::Dropped;
 use super::target::Target;
 use control::Step;
+pub(crate) use statement::with_defaults;
 
 /// How many statements are on their way before we wait for the first answer.
 const PIPELINE: usize = 64;
@@ -54,6 +56,8 @@ pub(crate) struct Applied {
     pub(crate) large_objects: u64,
     /// What was proven.
     pub(crate) proven: Proven,
+    /// What was dropped to make room.
+    pub(crate) dropped: Vec<Dropped>,
 }
 
 /// What holds its rows, and is not proven yet.
@@ -124,7 +128,13 @@ impl Apply<'_> {
         self.end(control, &plan).await?;
         let mut tables: Vec<TableReport> = loaded.iter().map(|part| TableReport { proven, ..part.report() }).collect();
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
-        Ok(Applied { tables, sequences: plan.sequences.len() as u64, large_objects: plan.large_objects.len() as u64, proven })
+        Ok(Applied {
+            tables,
+            sequences: plan.sequences.len() as u64,
+            large_objects: plan.large_objects.len() as u64,
+            proven,
+            dropped: Vec::new(),
+        })
     }
 
     fn plan_work(&self, plan: &LoadPlan) {

@@ -24,7 +24,7 @@ impl Apply<'_> {
 }
 
 /// An entry's SQL behind the settings that it was made for.
-pub(super) fn with_defaults(entry: &TocEntry) -> String {
+pub(crate) fn with_defaults(entry: &TocEntry) -> String {
     let mut sql = Ddl::new();
     if let Some(tablespace) = &entry.tablespace {
         sql.sql("SET default_tablespace = ").literal(tablespace).end();

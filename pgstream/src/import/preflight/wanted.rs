@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::{EntryData, Toc, TocEntry};
 use crate::catalog::Section;
+use crate::import::Replacing;
 
 use super::features;
 use super::words::{Word, names_at, positions, words};
@@ -104,6 +105,8 @@ pub struct Wanted {
     pub longest_name: String,
     /// Something is made in the schema `public`.
     pub makes_in_public: bool,
+    /// What is replaced, if anything may be.
+    pub replacing: Option<Replacing>,
 }
 
 /// Where a feature that older servers lack is used.

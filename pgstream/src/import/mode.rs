@@ -1,0 +1,17 @@
+//! What a target may hold, and what becomes of it.
+
+use serde::{Deserialize, Serialize};
+
+/// What is in the target, and what is to become of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Mode {
+    /// The target holds no objects of users; if the run fails it holds none again.
+    #[default]
+    Empty,
+    /// What the source also has is dropped and loaded anew, in one transaction: readers see the old or the new, and after a
+    /// failure the old is there as it was.
+    Replace,
+}
