@@ -11,6 +11,7 @@ mod harness_selftest;
 mod layers;
 mod marker;
 mod preflight;
+mod replace;
 mod server;
 mod sync;
 mod sync_options;

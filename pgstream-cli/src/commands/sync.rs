@@ -2,6 +2,7 @@
 
 use pgstream::Proven;
 use pgstream::catalog::Filter;
+use pgstream::import::Reason;
 use pgstream::sync::{SyncOptions, SyncPlan};
 
 use crate::Outcome;
@@ -46,6 +47,10 @@ fn describe(plan: &SyncPlan) -> String {
     let rows = (count(plan.tables.len() as u64), bytes(plan.bytes));
     lines.push(format!("rows:    {} tables, {} at the source, {} at the same time", rows.0, rows.1, plan.jobs));
     lines.push(format!("objects: {}", count(plan.entries.len() as u64)));
+    lines.extend(
+        (!plan.drops.is_empty()).then(|| format!("dropped: {} first, in the same transaction", count(plan.drops.len() as u64))),
+    );
+    lines.extend(plan.findings.iter().map(|finding| format!("{:<8} {}", format!("{}:", finding.severity), finding.what)));
     let kinds = by_kind(plan.entries.iter().map(|entry| entry.kind)).into_iter();
     let kinds: Vec<_> = kinds.map(|(kind, number)| [kind.to_owned(), count(number)]).collect();
     let mut tables = Table::new(["TABLE", "SIZE", "ROWS TRAVEL AS", "WRITTEN"], [Left, Right, Left, Left]);
@@ -56,9 +61,20 @@ fn describe(plan: &SyncPlan) -> String {
     }
     let mut objects = Table::new(["OBJECTS TO MAKE", "COUNT"], [Left, Right]);
     kinds.into_iter().for_each(|cells| objects.row(cells));
+    let mut drops = Table::new(["OBJECTS TO DROP", "WHY"], [Left, Left]);
+    plan.drops.iter().for_each(|dropped| drops.row([dropped.to_string(), why(dropped.reason).to_owned()]));
+    lines.extend(drops.section(SHOWN_TABLES, "objects; --json lists all"));
     lines.extend(objects.section(usize::MAX, ""));
     lines.extend(tables.section(SHOWN_TABLES, "tables; --json lists all"));
     lines.join("\n")
+}
+
+fn why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Replaced => "replaced",
+        Reason::Pruned => "the source has none (--prune)",
+        _ => "depends on what goes (--cascade)",
+    }
 }
 
 /// How many of each, most first.

@@ -163,7 +163,8 @@ impl Attempt<'_> {
         let checked = checked.map_err(untouched)?.and_then(|report| Ok(report.into_result()?));
         checked.map_err(|e| untouched(self.cause(e)))?.tell(self.run);
         if let Some(replacing) = &survey.replacing {
-            return self.replace(survey, replacing).await;
+            // On the heap: this future has little in common with the rest of this one, and is as large.
+            return Box::pin(self.replace(survey, replacing)).await;
         }
         let mut control = self.open_control().await.map_err(|e| untouched(self.cause(e)))?;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Filter;
+use crate::error::ArchiveError;
 use crate::import::{Mode, Reach};
 use crate::report::Verify;
 
@@ -99,6 +100,25 @@ impl SyncOptions {
         match self.jobs {
             0 => 2,
             jobs => jobs as usize,
+        }
+    }
+
+    /// Finds options that exclude each other.
+    ///
+    /// # Errors
+    /// [`ArchiveError::OptionConflict`].
+    pub fn check(&self) -> Result<(), ArchiveError> {
+        let replaces = self.mode == Mode::Replace;
+        let conflicts = [
+            (self.schema_only && self.data_only, "--schema-only", "with --data-only"),
+            (replaces && self.data_only, "--mode replace", "with --data-only"),
+            (replaces && self.hide, "--hide", "with --mode replace, which nobody sees before it is proven"),
+            (!replaces && self.cascade, "--cascade", "without --mode replace"),
+            (!replaces && self.prune, "--prune", "without --mode replace"),
+        ];
+        match conflicts.into_iter().find(|(is_conflict, ..)| *is_conflict) {
+            Some((_, option, conflict)) => Err(ArchiveError::OptionConflict { option, conflict }),
+            None => Ok(()),
         }
     }
 

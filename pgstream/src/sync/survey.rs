@@ -40,6 +40,7 @@ pub(super) struct Survey {
 impl Survey {
     /// Takes the snapshot and reads the catalog. Nothing is written anywhere.
     pub(super) async fn take(source: &ConnectionConfig, options: &SyncOptions, run: &Run) -> Result<Self, Error> {
+        options.check()?;
         let config = source.with_application_name(&format!("pgstream:{}", run.job()));
         let identity = identify(&config).await?;
         let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &options.snapshot(), run).await?;
@@ -161,6 +162,10 @@ pub struct CheckReport {
     pub estimated_bytes: u64,
     /// Bytes that are free there, where that can be seen.
     pub target_free_bytes: Option<u64>,
+    /// Whether the target holds nothing of its own.
+    pub target_is_empty: bool,
+    /// What would be dropped first, in order.
+    pub drops: Vec<Dropped>,
     /// What was warned of on the way.
     pub warnings: Vec<String>,
 }
@@ -193,6 +198,8 @@ pub async fn check(
             is_ready,
             estimated_bytes: report.estimated_bytes,
             target_free_bytes: report.target_free_bytes,
+            target_is_empty: report.target_is_empty,
+            drops: report.drops,
             findings: report.findings,
             warnings: run.warnings(),
         })

@@ -39,6 +39,13 @@ pub struct Dropped {
     pub reason: Reason,
 }
 
+impl std::fmt::Display for Dropped {
+    /// On one line, whatever the name holds: `table public.film`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind, crate::name::display_part(&self.name))
+    }
+}
+
 /// What is dropped in a target, and what was found on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -370,7 +377,7 @@ impl<'g> Closure<'g> {
                 plan.not_ours.push(node.describe());
             }
             let is_part = self.goes_along(number) && self.internal[number].is_none();
-            let is_lost = is_part && NOTABLE.contains(&node.kind.as_str());
+            let is_lost = is_part && NOTABLE.contains(&node.kind.as_str()) && node.schema.as_deref() != Some("pg_toast");
             if is_lost && !replacing.is_at_source(node.address.0, &node.identity) {
                 plan.lost_parts.push(node.describe());
             }
@@ -423,3 +430,7 @@ fn is_part_of(graph: &Graph, edge: &Edge) -> bool {
     };
     can_hold && !stands_alone
 }
+
+#[cfg(test)]
+#[path = "drops_tests.rs"]
+mod tests;

@@ -16,12 +16,6 @@ const EDGES: CatalogQuery = catalog_query!("edges.sql");
 const SCHEMAS: CatalogQuery = catalog_query!("schemas.sql");
 const DEFAULT_PRIVILEGES: CatalogQuery = catalog_query!("default_privileges.sql");
 
-/// Every query of this module by its file's name, as a server of this major version gets it: for tests.
-pub(crate) fn queries_for(major: u32) -> impl Iterator<Item = (&'static str, String)> {
-    let queries = [OBJECTS, EDGES, SCHEMAS, DEFAULT_PRIVILEGES];
-    queries.into_iter().map(move |query| (query.name, version_tags::for_version(query.sql, major)))
-}
-
 /// A row of a system catalog: the catalog's oid, and its own.
 pub(crate) type Address = (u32, u32);
 

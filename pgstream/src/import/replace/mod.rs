@@ -32,7 +32,7 @@ use super::target::Target;
 
 pub use archive::{Reach, Replacing};
 pub use drops::{DropPlan, Dropped, Reason};
-pub(crate) use graph::{Graph, queries_for};
+pub(crate) use graph::Graph;
 
 /// How many statements are on their way before we wait for the first answer.
 const PIPELINE: usize = 64;

@@ -37,7 +37,7 @@ pub(super) fn dependents(situation: &Situation<'_>) -> Vec<Finding> {
 pub(super) fn extra(situation: &Situation<'_>) -> Vec<Finding> {
     let Some((plan, reach)) = plan(situation) else { return Vec::new() };
     let pruned = plan.dropped.iter().filter(|dropped| dropped.reason == Reason::Pruned);
-    let pruned: Vec<String> = pruned.map(|dropped| format!("{} {}", dropped.kind, dropped.name)).collect();
+    let pruned: Vec<String> = pruned.map(ToString::to_string).collect();
     let mut found = Vec::new();
     if !plan.extra.is_empty() && !reach.prune {
         let what = format!("{} stay, which the source does not have: {}", count(plan.extra.len(), "object"), list(&plan.extra));
