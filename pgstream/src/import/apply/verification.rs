@@ -31,7 +31,7 @@ impl Apply<'_> {
         let (open, roots) = (Mutex::new(open), Mutex::new(roots));
         let run = self.run.child();
         let workers = (0..self.options.jobs.max(1)).map(|_| async {
-            let mut loader = Loader::new(self.snapshot, self.target, self.options.source_major, &run);
+            let mut loader = Loader::new(self.snapshot, self.target, self.fence, self.options.source_major, &run);
             let result = self.verify_some(&run, &mut loader, &open, &roots, &leaves).await;
             if result.is_err() {
                 run.cancel();
@@ -105,7 +105,8 @@ impl Apply<'_> {
     /// A server that was restarted under us may have lost what it had confirmed, since the loading sessions do not wait for
     /// the disk: everything that was made must still be written down.
     pub(super) async fn check_ledger(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
-        let recorded: HashSet<u32> = Ledger::recorded(control).await?.into_iter().collect();
+        self.fence.require(control).await?;
+        let recorded = Ledger::recorded(control).await?;
         let parallel = plan.works.iter().filter_map(|work| match work {
             Work::Apply(place) => Some(*place),
             _ => None,
