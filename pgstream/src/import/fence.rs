@@ -152,7 +152,7 @@ pub(crate) async fn tear_down(session: &mut CopySession) -> Result<(), ImportErr
                 Ok(()) => break,
                 Err(e) if e.sqlstate() == Some("55P03") && attempt < MAX_ATTEMPTS => {}
                 Err(source) if source.sqlstate().is_none() || session.is_broken() => return Err(source.into()),
-                Err(source) => return Err(ImportError::CleanUp { what: "the sessions".into(), source }),
+                Err(source) => return Err(ImportError::CleanUp { what: format!("the fence {fence}"), source }),
             }
         }
     }

@@ -16,6 +16,9 @@ const CLEAN_UP_WITHIN: Duration = Duration::from_secs(30);
 /// How often a statement that prepares the target is told to end when the run is cancelled.
 const CANCEL_AGAIN: Duration = Duration::from_millis(250);
 
+/// What is known when nobody tells what became of the last transaction.
+const MAY_BE_COMPLETE: &str = "the run may have come to its end: if the schema pgstream_loading is not in the target, it has";
+
 /// A target that is ours to write to.
 pub(super) struct Control {
     /// Holds the writer's lock.
@@ -123,24 +126,31 @@ impl Attempt<'_> {
 
     /// After a failure: drops what was made. `unmarked`: what the target is if the marker was never made, where that is not known.
     pub(super) async fn take_back(&self, control: Control, error: Error, unmarked: Option<TargetState>) -> Failure {
+        let unconfirmed = match &error {
+            Error::Import(ImportError::Unconfirmed { transaction, .. }) => Some(*transaction),
+            _ => None,
+        };
         let mut failure = Failure::new(self.cause(error), TargetState::Changed, self.run);
         self.run.enter(Phase::Cleanup);
         let Control { session, fence } = control;
         let former = session.backend_pid();
         session.close().await;
-        match self.take_back_patiently(former, &fence).await {
-            Ok(Found::Ours(standing)) => {
+        match (self.take_back_patiently(former, &fence).await, unmarked, unconfirmed) {
+            (Ok(Found::Ours(standing)), ..) => {
                 failure.target = TargetState::Restored;
                 self.explain_restored(&mut failure, standing);
             }
-            Ok(Found::Nothing) => match unmarked {
-                Some(state) => failure.target = state,
-                None => self.explain_gone(&mut failure, former, &fence).await,
+            (Ok(Found::Nothing), Some(state), _) => failure.target = state,
+            (Ok(Found::Nothing), None, Some(transaction)) => match self.target.is_committed(former, transaction, &fence).await {
+                Ok(Some(true)) => {
+                    self.run.warn("the last transaction was committed: the target is complete, and had been compared")
+                }
+                Ok(Some(false)) => self.explain_taken_over(&mut failure),
+                Ok(None) | Err(_) => self.run.warn(MAY_BE_COMPLETE),
             },
-            Err(error) if matches!(failure.error, Error::Import(ImportError::Unconfirmed { .. })) => {
-                self.run.warn(format!("{error}; the run may have come to its end: {}", failure.error.hint()));
-            }
-            Err(error) => self.run.warn(format!("{error}; the next run will try again")),
+            (Ok(Found::Nothing), None, None) => self.explain_taken_over(&mut failure),
+            (Err(error), _, Some(_)) => self.run.warn(format!("{error}; {MAY_BE_COMPLETE}")),
+            (Err(error), _, None) => self.run.warn(format!("{error}; the next run will try again")),
         }
         failure.warnings = self.run.warnings();
         failure
@@ -198,14 +208,8 @@ impl Attempt<'_> {
         failure.error = error.into();
     }
 
-    /// The marker is gone, and we did not take it away, or do not know.
-    async fn explain_gone(&self, failure: &mut Failure, former: i32, fence: &Fence) {
-        if let Error::Import(ImportError::Unconfirmed { transaction, .. }) = &failure.error
-            && let Ok(Some(true)) = self.target.is_committed(former, *transaction, fence).await
-        {
-            self.run.warn("the last transaction was committed: the target is complete, and had been compared");
-            return;
-        }
+    /// The marker is gone, and we did not take it away.
+    fn explain_taken_over(&self, failure: &mut Failure) {
         let error = ImportError::TakenOver { target: self.target.destination().config().to_string() };
         match failure.error {
             Error::Cancelled => self.run.warn(error.to_string()),

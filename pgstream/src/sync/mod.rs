@@ -194,7 +194,11 @@ impl Attempt<'_> {
         };
         inner.cancel();
         // What the work says now is only that it was ended, unless it had come to its end already.
-        work.await.map_err(|_| passed.into())
+        work.await.map_err(|error| match error {
+            // Whether it had come to its end is for the cleaning to find out.
+            Error::Import(ImportError::Unconfirmed { .. }) => error,
+            _ => passed.into(),
+        })
     }
 
     async fn fill_and_finish(&self, apply: &Apply<'_>, survey: &Survey, control: &mut CopySession) -> Result<Applied, Error> {

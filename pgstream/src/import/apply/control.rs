@@ -14,6 +14,9 @@ use super::super::target::end_work;
 use super::statement::with_defaults;
 use super::{Apply, MAX_ATTEMPTS, PAUSE, PIPELINE};
 
+/// What the last transaction is called in errors.
+const LAST: &str = "the last transaction";
+
 /// How long we ask whether the last transaction was committed.
 const ASK_WITHIN: Duration = Duration::from_secs(30);
 
@@ -183,18 +186,21 @@ impl Apply<'_> {
             Ok(()) => return Ok(()),
             Err(stopped) => stopped,
         };
-        let what = || "the last transaction".to_owned();
-        let is_open = match &stopped {
-            Stopped::Cancelled => true,
-            Stopped::Failed(source) => source.retry() == Retry::Now,
+        let source = match stopped {
+            Stopped::Failed(source) if source.retry() != Retry::Now => {
+                return Err(ImportError::Apply { what: LAST.into(), source });
+            }
+            Stopped::Failed(source) => Some(source),
+            // The order to end it may have come too late.
+            Stopped::Cancelled => None,
         };
-        match (stopped, is_open) {
-            (stopped, false) => Err(stopped.into_apply(what())),
-            (stopped, true) => match (self.is_committed(control.backend_pid(), transaction).await, stopped) {
-                (Some(true), _) => Ok(()),
-                (None, Stopped::Failed(source)) => Err(ImportError::Unconfirmed { transaction, source }),
-                (_, stopped) => Err(stopped.into_apply(what())),
-            },
+        let lost = || ConnectionError::Lost { server: control.describe().to_owned(), problem: "the run was cancelled".into() };
+        match self.is_committed(control.backend_pid(), transaction).await {
+            Some(true) => Ok(()),
+            Some(false) => {
+                Err(source.map_or(DataError::Cancelled.into(), |source| ImportError::Apply { what: LAST.into(), source }))
+            }
+            None => Err(ImportError::Unconfirmed { transaction, source: source.unwrap_or_else(lost) }),
         }
     }
 

@@ -64,7 +64,7 @@ impl Apply<'_> {
                     let session = loader.session().await?;
                     check_table(session, &expected, self.options.verify).await?;
                     if !leaves.contains(&expected.table.to_string()) && !expected.is_root {
-                        analyze(session, &expected.table).await?;
+                        self.analyze(session, &expected.table).await?;
                     }
                     Ok::<(), ImportError>(())
                 };
@@ -86,7 +86,7 @@ impl Apply<'_> {
         while let Some(root) = take() {
             let mut attempt = 1;
             loop {
-                let analyzed = async { analyze(loader.session().await?, &root).await.map_err(ImportError::from) };
+                let analyzed = async { self.analyze(loader.session().await?, &root).await.map_err(ImportError::from) };
                 let analyzed = tokio::select! {
                     biased;
                     () = run.cancellation().cancelled() => return Err(DataError::Cancelled.into()),
@@ -121,10 +121,17 @@ impl Apply<'_> {
             Some(entry) => Err(ImportError::Forgotten { problem: format!("{} is gone", entry_name(entry)) }),
         }
     }
-}
 
-async fn analyze(session: &mut CopySession, table: &crate::QualifiedName) -> Result<(), ConnectionError> {
-    let mut sql = Ddl::new();
-    sql.sql("ANALYZE ").name(table);
-    session.execute(sql.as_str()).await
+    /// Gathers statistics. This is not behind the fence: several statements are one transaction, and in one the locks on all
+    /// partitions below a root would be held together.
+    async fn analyze(&self, session: &mut CopySession, table: &crate::QualifiedName) -> Result<(), ConnectionError> {
+        let mut sql = Ddl::new();
+        sql.sql("ANALYZE ").name(table);
+        session.set_prologue(String::new())?;
+        let analyzed = session.execute(sql.as_str()).await;
+        if !session.is_broken() {
+            self.fence.put_before(session)?;
+        }
+        analyzed
+    }
 }
