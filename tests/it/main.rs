@@ -6,6 +6,7 @@ mod dependencies;
 mod documentation;
 mod export;
 mod faults;
+mod fence;
 mod guard;
 mod harness_selftest;
 mod layers;

@@ -76,6 +76,12 @@ pub enum ImportError {
         /// What differs.
         problem: String,
     },
+    /// The marker of this run is gone.
+    #[error("the run was given up: its marker is gone from {target}, where another run has taken back what this one had made")]
+    TakenOver {
+        /// The target.
+        target: String,
+    },
     /// The answer to the last COMMIT was lost, and nobody could be asked what became of it.
     #[error("the answer to the last transaction ({transaction}) was lost: whether it was committed is not known")]
     Unconfirmed {
@@ -125,7 +131,7 @@ impl ImportError {
             Self::Apply { .. } | Self::CleanUp { .. } | Self::NotOurs { .. } | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
             Self::Data(e) => e.code(),
             Self::NotEmpty { .. } | Self::HoldsRows { .. } => ErrorCode::TargetNotEmpty,
-            Self::Busy { .. } => ErrorCode::TargetBusy,
+            Self::Busy { .. } | Self::TakenOver { .. } => ErrorCode::TargetBusy,
             Self::Unconfirmed { source, .. } => source.code(),
             Self::Locked { .. } => ErrorCode::LockTimeout,
             Self::InTheWay { .. } => ErrorCode::PreflightFailed,
@@ -146,6 +152,10 @@ impl ImportError {
             Self::NotOurs { .. } => {
                 "Look at what is in the target. When nothing of the broken run is left, drop the schema pgstream_loading.".into()
             }
+            Self::CleanUp { source, .. } if source.sqlstate() == Some("55P03") => {
+                "Another session holds a lock on it. When that session has ended its transaction, run the same command again."
+                    .into()
+            }
             Self::CleanUp { source, .. } => {
                 let next = "Something that is not of that run depends on it. Drop or move it, then run the same command again.";
                 match source.dependents() {
@@ -156,9 +166,13 @@ impl ImportError {
             Self::Mismatch { .. } => {
                 "The target is not a copy of the source. Run again; if it happens again, please report it.".into()
             }
+            Self::TakenOver { .. } => {
+                "The sessions of this run were ended while it stood still, and another run went on. The target is that run's."
+                    .into()
+            }
             Self::Unconfirmed { transaction, .. } => format!(
-                "Ask the target what became of it: SELECT pg_xact_status('{transaction}'); if it was committed, the run had come to \
-                 its end. If not, run the same command again."
+                "Ask the target what became of it: SELECT pg_xact_status('{transaction}'). If it was committed, the run had come to its \
+                 end: compare with pgstream verify. If not, run the same command again."
             ),
             Self::Locked { .. } => {
                 "Wait for these sessions to end their transactions, or give more time with --lock-timeout.".into()
@@ -178,6 +192,7 @@ impl ImportError {
             Self::Busy { .. } | Self::Forgotten { .. } => Retry::Now,
             Self::Unsteady { .. } => Retry::Now,
             Self::NotEmpty { .. }
+            | Self::TakenOver { .. }
             | Self::Unconfirmed { .. }
             | Self::Locked { .. }
             | Self::InTheWay { .. }

@@ -7,6 +7,7 @@
 mod apply;
 mod check_rows;
 mod emptiness;
+mod fence;
 mod hide;
 mod large_objects;
 mod ledger;
@@ -16,15 +17,18 @@ mod plan;
 pub mod preflight;
 mod replace;
 mod schedule;
+mod take_back;
 mod target;
 mod watch;
 
 pub(crate) use apply::{Applied, Apply, ApplyOptions};
 pub use emptiness::{Contents, ObjectCount, contents};
+pub(crate) use fence::{Fence, Standing};
 pub(crate) use hide::hide;
 pub(crate) use ledger::Ledger;
 pub use mode::Mode;
 pub use replace::{DropPlan, Dropped, Reach, Reason, Replacing};
 pub(crate) use replace::{Graph, Replace, ReplaceOptions};
+pub(crate) use take_back::take_back;
 pub(crate) use target::{Target, is_binary};
 pub(crate) use watch::watch_target;

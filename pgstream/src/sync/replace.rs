@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::connection::CopySession;
 use crate::error::{Error, ImportError, Retry};
-use crate::import::{Applied, Ledger, Replace, ReplaceOptions, Replacing};
+use crate::import::{Applied, Ledger, Replace, ReplaceOptions, Replacing, take_back};
 use crate::progress::Phase;
 use crate::report::{Failure, Proven, TargetState};
 
@@ -51,8 +51,9 @@ impl Attempt<'_> {
         let prepare = async {
             self.target.lock(&mut session).await?;
             if Ledger::exists(&mut session).await? {
-                let taken_back = Ledger::take_back(&mut session).await?;
-                self.run.warn(format!("took back {taken_back} objects that a run which broke off had made"));
+                let taken = take_back(&mut session).await?;
+                self.run.warn(format!("took back {} objects that a run which broke off had made", taken.objects));
+                self.warn_of(&taken.kept);
             }
             Ok::<(), ImportError>(())
         };
