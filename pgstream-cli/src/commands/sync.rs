@@ -2,7 +2,7 @@
 
 use pgstream::Proven;
 use pgstream::catalog::Filter;
-use pgstream::import::Reason;
+use pgstream::import::{Mode, Reason};
 use pgstream::sync::{SyncOptions, SyncPlan};
 
 use crate::Outcome;
@@ -36,8 +36,9 @@ pub(crate) async fn run(args: &SyncArgs, context: &Context, databases: &Database
 
 /// Whether everything was copied, so that a comparison of everything finds no difference.
 fn is_whole(args: &SyncArgs) -> bool {
-    let SyncOptions { filter, schema_only, data_only, skip_unsupported, .. } = &args.options;
-    args.guard == GuardArgs::default() && *filter == Filter::default() && !(*schema_only || *data_only || *skip_unsupported)
+    let SyncOptions { filter, mode, schema_only, data_only, skip_unsupported, .. } = &args.options;
+    let is_part = *schema_only || *data_only || *skip_unsupported || *mode == Mode::Append;
+    args.guard == GuardArgs::default() && *filter == Filter::default() && !is_part
 }
 
 /// What would be done, for people.
@@ -55,7 +56,11 @@ fn describe(plan: &SyncPlan) -> String {
     let kinds: Vec<_> = kinds.map(|(kind, number)| [kind.to_owned(), count(number)]).collect();
     let mut tables = Table::new(["TABLE", "SIZE", "ROWS TRAVEL AS", "WRITTEN"], [Left, Right, Left, Left]);
     for table in &plan.tables {
-        let written = if table.is_frozen { "frozen, by one writer" } else { "through the partitioned table" };
+        let written = match (table.is_frozen, plan.mode) {
+            (true, _) => "frozen, by one writer",
+            (_, Mode::Append) => "behind the rows that are there",
+            _ => "through the partitioned table",
+        };
         let cells = [relation(&table.schema, &table.name), bytes(table.bytes), table.format.to_owned(), written.to_owned()];
         tables.row(cells);
     }
@@ -103,6 +108,8 @@ mod tests {
             ("--exclude-table-data log", false),
             ("--schema-only", false),
             ("--data-only", false),
+            ("--mode append", false),
+            ("--mode replace", true),
             ("--skip-unsupported", false),
             ("--confirm staging/shop", false),
             ("--accept-unidentified production", false),

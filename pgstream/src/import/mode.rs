@@ -11,6 +11,8 @@ pub enum Mode {
     /// The target holds no objects of users; if the run fails it holds none again.
     #[default]
     Empty,
+    /// Rows are added to tables that are there, whatever they hold; nothing else is made. If the run fails they are taken out again.
+    Append,
     /// What the source also has is dropped and loaded anew, in one transaction: readers see the old or the new, and after a
     /// failure the old is there as it was.
     Replace,

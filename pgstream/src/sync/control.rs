@@ -90,7 +90,7 @@ impl Attempt<'_> {
             self.run.warn(format!("took back {} objects that a run which broke off had made", taken.objects));
             self.warn_of(&taken.kept);
         }
-        if !self.options.data_only {
+        if !self.options.fills_existing() {
             self.refuse_if_not_empty().await?;
         }
         let note = format!("pgstream is loading this database (run {})", self.run.job());

@@ -172,7 +172,8 @@ impl Attempt<'_> {
             jobs: self.options.job_count(),
             verify: self.options.verify,
             source_major,
-            is_data_only: self.options.data_only,
+            is_data_only: self.options.fills_existing(),
+            appends: self.options.mode == Mode::Append,
         };
         let inner = self.run.child();
         let Control { session, fence } = &mut control;

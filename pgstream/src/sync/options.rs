@@ -111,6 +111,7 @@ impl SyncOptions {
         let replaces = self.mode == Mode::Replace;
         let conflicts = [
             (self.schema_only && self.data_only, "--schema-only", "with --data-only"),
+            (self.schema_only && self.mode == Mode::Append, "--mode append", "with --schema-only"),
             (replaces && self.data_only, "--mode replace", "with --data-only"),
             (replaces && self.hide, "--hide", "with --mode replace, which nobody sees before it is proven"),
             (!replaces && self.cascade, "--cascade", "without --mode replace"),
@@ -122,9 +123,14 @@ impl SyncOptions {
         }
     }
 
+    /// Whether rows go into tables that are there already, and nothing else is made.
+    pub(crate) fn fills_existing(&self) -> bool {
+        self.data_only || self.mode == Mode::Append
+    }
+
     /// Which parts are carried.
     pub fn parts(&self) -> Parts {
-        match (self.schema_only, self.data_only) {
+        match (self.schema_only, self.fills_existing()) {
             (true, _) => Parts::SchemaOnly,
             (_, true) => Parts::DataOnly,
             _ => Parts::All,

@@ -45,7 +45,8 @@ impl SyncReport {
         Self {
             from,
             to,
-            target: TargetState::Replaced,
+            // Where rows were added to others the target is no copy.
+            target: if mode == Mode::Append { TargetState::Changed } else { TargetState::Replaced },
             mode,
             dropped: applied.dropped,
             proven: applied.proven,

@@ -45,9 +45,9 @@ impl Survey {
         let identity = identify(&config).await?;
         let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &options.snapshot(), run).await?;
         let toc = choose::check_unsupported(&catalog, options.skip_unsupported, run).map_err(Error::from).and_then(|()| {
-            let toc = choose::contents(&catalog, &selection, options.data_only, run);
+            let toc = choose::contents(&catalog, &selection, options.fills_existing(), run);
             let selected = output_options(options).select(&toc)?;
-            Ok(if options.data_only { with_drops(selected, &toc) } else { selected })
+            Ok(if options.fills_existing() { with_drops(selected, &toc) } else { selected })
         });
         let made = match toc {
             Ok(toc) => replacing(&config, &toc, options).await.map(|replacing| (toc, replacing)),
@@ -68,9 +68,10 @@ impl Survey {
         let replaces = options.mode == Mode::Replace;
         let shape = RunShape {
             jobs: if replaces { 1 } else { u32::try_from(options.job_count()).unwrap_or(u32::MAX) },
-            must_be_empty: !options.data_only && !replaces,
+            must_be_empty: options.mode == Mode::Empty && !options.data_only,
+            may_hold_rows: options.mode == Mode::Append,
             is_one_transaction: replaces,
-            fills_existing: options.data_only,
+            fills_existing: options.fills_existing(),
             allow_event_triggers: options.allow_event_triggers,
             open_at_source: KEEPERS + 1,
             ..RunShape::default()
@@ -84,7 +85,7 @@ impl Survey {
 
     /// Whether the source's definitions are still those that were read: what changed is told, or an error with `strict`.
     pub(super) async fn check_unchanged(&self, options: &SyncOptions, run: &Run) -> Result<(), Error> {
-        if options.data_only {
+        if options.fills_existing() {
             return Ok(());
         }
         let mut reader = ValueReader::new(&self.snapshot, run);
@@ -126,9 +127,9 @@ fn output_options(options: &SyncOptions) -> OutputOptions {
         no_comments: options.no_comments,
         no_tablespaces: options.no_tablespaces,
         schema_only: options.schema_only,
-        data_only: options.data_only,
+        data_only: options.fills_existing(),
         // The drop statements are kept: they are how things are taken back.
-        clean: !options.data_only,
+        clean: !options.fills_existing(),
         ..OutputOptions::default()
     }
 }
@@ -286,7 +287,7 @@ pub async fn plan(
         };
         survey.release().await;
         let (drops, findings) = replaced?;
-        let tables = planned_tables(&toc, destination, source_major, options.data_only);
+        let tables = planned_tables(&toc, destination, source_major, options.fills_existing());
         Ok::<_, Error>(SyncPlan {
             from: crate::export::end_report(source, &identity),
             to: crate::export::end_report(destination.config(), destination.identity()),

@@ -44,6 +44,8 @@ pub(crate) struct ApplyOptions {
     pub(crate) source_major: u32,
     /// Rows into tables that are there already.
     pub(crate) is_data_only: bool,
+    /// And these tables may hold rows.
+    pub(crate) appends: bool,
 }
 
 /// What was applied.
@@ -125,7 +127,7 @@ impl Apply<'_> {
         self.surviving(control, &plan, Step::After).await?;
         if self.options.is_data_only {
             // A value that is set is set for good, whatever becomes of the transaction: so after everything that may fail.
-            self.record_sequences(control, &plan).await?;
+            let values = self.record_sequences(control, &plan, values).await?;
             self.set_sequences(control, &plan, &values).await?;
         }
         self.end(control, &plan).await?;
@@ -177,11 +179,12 @@ impl Apply<'_> {
         self.run.enter(Phase::Data);
         let run = self.run.child();
         let mut loader = Loader::new(self.snapshot, self.target, self.fence, self.options.source_major, &run);
+        let into = if self.options.appends { LoadInto::Added(self.options.verify) } else { LoadInto::Existing };
         let mut loaded = Vec::new();
         let mut result = Ok(());
         for group in &plan.groups {
             let _shown = self.run.working_on(group.target().table.to_string());
-            match loader.load(group, LoadInto::Existing).await {
+            match loader.load(group, into).await {
                 Ok(filled) => {
                     filled.iter().for_each(|_| self.run.table_done());
                     loaded.extend(filled);

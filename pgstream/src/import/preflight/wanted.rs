@@ -21,6 +21,8 @@ pub struct RunShape {
     pub is_one_transaction: bool,
     /// Rows go into tables that are there already.
     pub fills_existing: bool,
+    /// And these tables may hold rows.
+    pub may_hold_rows: bool,
     /// Event triggers of the target may fire.
     pub allow_event_triggers: bool,
     /// A pooler in between is known to keep one server session for each of ours.
@@ -39,6 +41,7 @@ impl Default for RunShape {
             jobs: 2,
             must_be_empty: true,
             fills_existing: false,
+            may_hold_rows: false,
             is_one_transaction: false,
             allow_event_triggers: false,
             allow_pooler: false,

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use crate::connection::CopySession;
-use crate::ddl::Ddl;
 use crate::error::{ConnectionError, DataError, ImportError, Retry};
 
 use super::Replace;
@@ -56,18 +55,7 @@ impl Replace<'_> {
 
     async fn ask_once(&self, transaction: u64, former: i32) -> Result<Option<bool>, ImportError> {
         let mut session = self.target.session().await?;
-        let mut sql = Ddl::new();
-        sql.sql("SELECT pg_catalog.pg_xact_status(").literal(&transaction.to_string()).sql("::pg_catalog.xid8)");
-        let answer = session.simple(sql.as_str()).await?;
-        let known = match answer.first().and_then(|result| result.text(0, 0)) {
-            Some("committed") => Some(true),
-            Some("aborted") => Some(false),
-            // Its server process does not know yet that we are gone.
-            _ => {
-                self.target.end_former(&mut session, former).await?;
-                None
-            }
-        };
+        let known = self.target.outcome(&mut session, former, transaction).await?;
         session.close().await;
         Ok(known)
     }

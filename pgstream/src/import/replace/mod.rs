@@ -28,7 +28,7 @@ use crate::report::Verify;
 use super::ledger::entry_name;
 use super::load::Loaded;
 use super::plan::LoadPlan;
-use super::target::Target;
+use super::target::{Target, end_work};
 
 pub use archive::{Reach, Replacing};
 pub use drops::{DropPlan, Dropped, Reason};
@@ -87,8 +87,15 @@ impl Replace<'_> {
             }
             let mut failed = None;
             for statement in some {
-                let answer = self.or_cancelled(session).await;
-                failed = failed.or(answer.err().map(|e| e.into_apply(&statement.what)));
+                match self.or_cancelled(session).await {
+                    Ok(()) => {}
+                    Err(Stopped::Cancelled) => return Err(DataError::Cancelled.into()),
+                    // The first one tells: behind it everything in the transaction fails.
+                    Err(Stopped::Failed(source)) if failed.is_none() => {
+                        failed = Some(ImportError::Apply { what: statement.what.clone(), source });
+                    }
+                    Err(Stopped::Failed(_)) => {}
+                }
             }
             if let Some(failed) = failed {
                 return Err(failed);
@@ -99,18 +106,17 @@ impl Replace<'_> {
 
     /// Waits for one answer; a cancel ends what the server is at.
     async fn or_cancelled(&self, session: &mut CopySession) -> Result<(), Stopped> {
-        let canceller = session.canceller();
-        let answer = session.receive();
-        tokio::pin!(answer);
-        tokio::select! {
+        let answer = tokio::select! {
             biased;
-            () = self.run.cancellation().cancelled() => {
-                // In a transaction one failed statement makes all that follow fail at once.
-                let _ = canceller.cancel().await;
-                let _ = answer.await;
+            () = self.run.cancellation().cancelled() => None,
+            answer = session.receive() => Some(answer),
+        };
+        match answer {
+            Some(answer) => answer.map(drop).map_err(Stopped::Failed),
+            None => {
+                end_work(session).await;
                 Err(Stopped::Cancelled)
             }
-            done = &mut answer => done.map(drop).map_err(Stopped::Failed),
         }
     }
 }
@@ -137,13 +143,4 @@ impl Statement {
 enum Stopped {
     Cancelled,
     Failed(ConnectionError),
-}
-
-impl Stopped {
-    fn into_apply(self, what: &str) -> ImportError {
-        match self {
-            Self::Cancelled => DataError::Cancelled.into(),
-            Self::Failed(source) => ImportError::Apply { what: what.to_owned(), source },
-        }
-    }
 }
