@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that all tests share the clusters of one run.
 
+mod append;
 mod cancel;
 mod cli;
 mod dependencies;
