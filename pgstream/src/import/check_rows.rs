@@ -123,7 +123,8 @@ pub(crate) async fn count_rows(session: &mut CopySession, table: &QualifiedName,
 
 async fn hash_rows(session: &mut CopySession, expected: &Expectation, which: Rows) -> Result<ContentHash, ConnectionError> {
     let version = session.parameter("server_version").and_then(ServerVersion::parse);
-    let pins = version.map(|v| pin_settings(v, false)).unwrap_or_default();
+    let is_sql_ascii = session.parameter("server_encoding") == Some("SQL_ASCII");
+    let pins = version.map(|v| pin_settings(v, is_sql_ascii)).unwrap_or_default();
     let mut sql = Ddl::new();
     // The settings end with the transaction, or with the part of it that is rolled back to.
     let is_inside = session.transaction_status() == TransactionStatus::InTransaction;

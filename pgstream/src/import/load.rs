@@ -110,6 +110,7 @@ impl<'s> Loader<'s> {
     /// By the run: the COPY is ended at both ends, and the target's transaction is rolled back.
     pub(crate) async fn load(&mut self, group: &LoadGroup, into: LoadInto) -> Result<Vec<Loaded>, ImportError> {
         let mut attempt = 1;
+        let mut format = self.target.format_for(group, self.source_major);
         // What was sent when the COMMIT was.
         let mut sent = Vec::new();
         loop {
@@ -121,12 +122,18 @@ impl<'s> Loader<'s> {
                 run.moved(r, b);
                 run.work_done(b);
             };
-            match self.try_load(group, into, &mut sent, &mut progress).await {
+            match self.try_load(group, into, format, &mut sent, &mut progress).await {
                 Ok(loaded) => return Ok(loaded),
                 Err(error) => {
                     self.run.moved_in_vain(rows, bytes);
                     self.run.work_undone(bytes);
                     self.end_session().await;
+                    if format == CopyFormat::Text && is_too_large(&error) && group.members.iter().all(|(t, _)| t.is_binary_safe) {
+                        // The older target may refuse a value that is newer than it is; the text it cannot get at all.
+                        self.run.log(format!("loading {} in binary: {error}", group.target().table));
+                        format = CopyFormat::Binary;
+                        continue;
+                    }
                     if attempt >= MAX_ATTEMPTS || !is_worth_repeating(&error) || self.run.is_cancelled() {
                         return Err(error);
                     }
@@ -141,6 +148,7 @@ impl<'s> Loader<'s> {
         &mut self,
         group: &LoadGroup,
         into: LoadInto,
+        format: CopyFormat,
         sent: &mut Vec<Loaded>,
         progress: &mut (impl FnMut(u64, u64) + Send),
     ) -> Result<Vec<Loaded>, ImportError> {
@@ -158,7 +166,6 @@ impl<'s> Loader<'s> {
             }
             _ => 0,
         };
-        let format = self.target.format_for(group, self.source_major);
         let mut begin = Ddl::new();
         begin.sql("BEGIN; TRUNCATE TABLE ").sql(if target.is_through_root { "" } else { "ONLY " }).name(&target.table).sql("; ");
         for (number, (source, target)) in group.members.iter().enumerate() {
@@ -271,6 +278,11 @@ impl<'s> Loader<'s> {
             session.close().await;
         }
     }
+}
+
+/// Whether a row did not fit into the text that it was to travel as.
+fn is_too_large(error: &ImportError) -> bool {
+    matches!(error, ImportError::Data(DataError::RowTooLarge { .. }))
 }
 
 /// Whether the target, or the way there, broke off in a manner that passes.

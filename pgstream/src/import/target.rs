@@ -82,7 +82,7 @@ impl Target {
         &self.destination
     }
 
-    /// How the rows of a group travel.
+    /// How the rows of a group travel, if nothing speaks against it.
     pub(crate) fn format_for(&self, group: &LoadGroup, source_major: u32) -> CopyFormat {
         match group.members.iter().all(|(source, _)| is_binary(source, &self.destination, source_major)) {
             true => CopyFormat::Binary,
@@ -97,6 +97,10 @@ impl Target {
     pub(crate) async fn session(&self) -> Result<TargetSession, ImportError> {
         let mut session = CopySession::open(self.destination.config()).await?;
         let mut sql = String::from(SETTINGS);
+        if session.parameter("server_encoding") == Some("SQL_ASCII") {
+            // It takes any bytes, and must get those that the source has.
+            sql.push_str("SET client_encoding = 'SQL_ASCII'; ");
+        }
         let version = session.parameter("server_version").and_then(ServerVersion::parse);
         if version.is_some_and(ServerVersion::has_idle_session_timeout) {
             sql.push_str("SET idle_session_timeout = 0; ");

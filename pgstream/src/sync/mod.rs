@@ -22,7 +22,7 @@ use crate::export::end_report;
 use crate::guard::Destination;
 use crate::import::{Applied, Apply, ApplyOptions, Target, watch_target};
 use crate::progress::{EventType, Phase, Run};
-use crate::report::{EndReport, Failure, Proven, TargetState};
+use crate::report::{EndReport, Failure, Proven, SnapshotKind, TargetState};
 
 use control::Control;
 use survey::Survey;
@@ -81,7 +81,7 @@ async fn sync_with_attempts(
     let mut pause = PAUSE;
     for attempt in 1.. {
         let failure = match (Attempt { source, target: &target, options, run }).make().await {
-            Ok((applied, ends)) => return Ok(SyncReport::new(applied, ends, started.elapsed(), run, options.mode)),
+            Ok(done) => return Ok(SyncReport::new(done, started.elapsed(), run, options.mode)),
             Err(failure) => failure,
         };
         let most = if failure.phase == Phase::Preflight { MAX_ATTEMPTS } else { MAX_ATTEMPTS_UNDER_WAY };
@@ -127,10 +127,16 @@ struct Attempt<'a> {
     run: &'a Run,
 }
 
-type Ends = (EndReport, EndReport);
+/// What an attempt that came to its end did.
+pub(super) struct Done {
+    pub(super) applied: Applied,
+    pub(super) from: EndReport,
+    pub(super) to: EndReport,
+    pub(super) snapshot: SnapshotKind,
+}
 
 impl Attempt<'_> {
-    async fn make(&self) -> Result<(Applied, Ends), Failure> {
+    async fn make(&self) -> Result<Done, Failure> {
         self.run.enter(Phase::Preflight);
         let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
         let surveyed = self.or_cancelled(Survey::take(self.source, self.options, self.run)).await;
@@ -156,7 +162,7 @@ impl Attempt<'_> {
         if self.run.is_cancelled() { Error::Cancelled } else { error }
     }
 
-    async fn copy(&self, survey: &Survey) -> Result<(Applied, Ends), Failure> {
+    async fn copy(&self, survey: &Survey) -> Result<Done, Failure> {
         let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
         let checked = self.or_cancelled(survey.check(self.target.destination(), self.options)).await;
         let checked = checked.map_err(untouched)?.and_then(|report| Ok(report.into_result()?));
@@ -169,7 +175,7 @@ impl Attempt<'_> {
 
         let source_major = survey.catalog.database.major;
         let options = ApplyOptions {
-            jobs: self.options.job_count(),
+            jobs: survey.jobs(self.options),
             verify: self.options.verify,
             source_major,
             is_data_only: self.options.fills_existing(),
@@ -185,7 +191,7 @@ impl Attempt<'_> {
                     // There were no rows to compare.
                     applied.proven = Proven::None;
                 }
-                Ok((applied, self.ends(survey)))
+                Ok(self.done(applied, survey))
             }
             Err(error) => Err(self.take_back(control, error, None).await),
         }
@@ -193,7 +199,7 @@ impl Attempt<'_> {
 
     /// Does the work while both ends are watched; a limit that is passed ends it.
     async fn watched<T>(&self, survey: &Survey, inner: &Run, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let source = catalog::watch(&survey.config, self.options.limits(), self.run);
+        let source = catalog::watch(&survey.config, survey.snapshot.kind(), self.options.limits(), self.run);
         let target = watch_target(self.target, self.run);
         tokio::pin!(work);
         let passed = tokio::select! {
@@ -217,8 +223,13 @@ impl Attempt<'_> {
         Ok(apply.finish(control, filled).await?)
     }
 
-    fn ends(&self, survey: &Survey) -> Ends {
+    fn done(&self, applied: Applied, survey: &Survey) -> Done {
         let destination = self.target.destination();
-        (end_report(self.source, &survey.identity), end_report(destination.config(), destination.identity()))
+        Done {
+            applied,
+            from: end_report(self.source, &survey.identity),
+            to: end_report(destination.config(), destination.identity()),
+            snapshot: survey.snapshot.kind(),
+        }
     }
 }

@@ -4,19 +4,19 @@ use std::time::{Duration, Instant};
 
 use crate::connection::CopySession;
 use crate::error::{Error, ImportError, Retry};
-use crate::import::{Applied, Ledger, Replace, ReplaceOptions, Replacing, take_back};
+use crate::import::{Ledger, Replace, ReplaceOptions, Replacing, take_back};
 use crate::progress::Phase;
 use crate::report::{Failure, Proven, TargetState};
 
 use super::survey::Survey;
-use super::{Attempt, Ends, PAUSE};
+use super::{Attempt, Done, PAUSE};
 
 /// How long we wait for the target's server to end a session of ours that broke.
 const END_WITHIN: Duration = Duration::from_secs(30);
 
 impl Attempt<'_> {
     /// Replaces what is there, in one transaction.
-    pub(super) async fn replace(&self, survey: &Survey, replacing: &Replacing) -> Result<(Applied, Ends), Failure> {
+    pub(super) async fn replace(&self, survey: &Survey, replacing: &Replacing) -> Result<Done, Failure> {
         let untouched = |error: Error| Failure::new(self.cause(error), TargetState::Untouched, self.run);
         let mut session = self.open_writer().await.map_err(untouched)?;
         let inner = self.run.child();
@@ -39,7 +39,7 @@ impl Attempt<'_> {
                     // There were no rows to compare.
                     applied.proven = Proven::None;
                 }
-                Ok((applied, self.ends(survey)))
+                Ok(self.done(applied, survey))
             }
             Err(error) => Err(self.roll_back(session, error).await),
         }

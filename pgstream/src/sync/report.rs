@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::import::{Applied, Dropped, Mode};
+use crate::import::{Dropped, Mode};
 use crate::progress::Run;
-use crate::report::{EndReport, Proven, TableReport, TargetState};
+use crate::report::{EndReport, Proven, SnapshotKind, TableReport, TargetState};
+
+use super::Done;
 
 /// A sync that came to its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +24,9 @@ pub struct SyncReport {
     pub mode: Mode,
     /// What was dropped to make room, in order.
     pub dropped: Vec<Dropped>,
+    /// How the source's snapshot was held.
+    #[serde(default)]
+    pub snapshot: SnapshotKind,
     /// What was proven, for every table.
     pub proven: Proven,
     /// Rows moved.
@@ -41,10 +46,12 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    pub(crate) fn new(applied: Applied, (from, to): (EndReport, EndReport), elapsed: Duration, run: &Run, mode: Mode) -> Self {
+    pub(crate) fn new(done: Done, elapsed: Duration, run: &Run, mode: Mode) -> Self {
+        let Done { applied, from, to, snapshot } = done;
         Self {
             from,
             to,
+            snapshot,
             // Where rows were added to others the target is no copy.
             target: if mode == Mode::Append { TargetState::Changed } else { TargetState::Replaced },
             mode,

@@ -14,7 +14,7 @@ use crate::guard::{DatabaseIdentity, Destination};
 use crate::import::preflight::{self, Finding, PreflightReport, RunShape, Severity, Wanted};
 use crate::import::{Dropped, Graph, Mode, Replacing};
 use crate::progress::{Phase, Run};
-use crate::report::{EndReport, Failure, TargetState};
+use crate::report::{EndReport, Failure, SnapshotKind, TargetState};
 
 use super::options::SyncOptions;
 
@@ -43,14 +43,15 @@ impl Survey {
         options.check()?;
         let config = source.with_application_name(&format!("pgstream:{}", run.job()));
         let identity = identify(&config).await?;
-        let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &options.snapshot(), run).await?;
+        let how = options.snapshot().through_pooler(identity.is_pooled || config.is_pooled_hint());
+        let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &how, run).await?;
         let toc = choose::check_unsupported(&catalog, options.skip_unsupported, run).map_err(Error::from).and_then(|()| {
             let toc = choose::contents(&catalog, &selection, options.fills_existing(), run);
             let selected = output_options(options).select(&toc)?;
             Ok(if options.fills_existing() { with_drops(selected, &toc) } else { selected })
         });
         let made = match toc {
-            Ok(toc) => replacing(&config, &toc, options).await.map(|replacing| (toc, replacing)),
+            Ok(toc) => replacing(&snapshot, &toc, options).await.map(|replacing| (toc, replacing)),
             Err(error) => Err(error),
         };
         match made {
@@ -64,13 +65,15 @@ impl Survey {
 
     /// Finds everything that would make the sync fail, at once.
     pub(super) async fn check(&self, destination: &Destination, options: &SyncOptions) -> Result<PreflightReport, Error> {
-        let (source, target) = futures_util::try_join!(Connection::open(&self.config), Connection::open(destination.config()))?;
-        let replaces = options.mode == Mode::Replace;
+        let target = Connection::open(destination.config()).await?;
+        let source = self.snapshot.asker().await?;
         let shape = RunShape {
-            jobs: if replaces { 1 } else { u32::try_from(options.job_count()).unwrap_or(u32::MAX) },
+            jobs: u32::try_from(self.jobs(options)).unwrap_or(u32::MAX),
+            one_connection: self.snapshot.one_connection(),
+            yields_to_ddl: options.yield_to_ddl.is_some(),
             must_be_empty: options.mode == Mode::Empty && !options.data_only,
             may_hold_rows: options.mode == Mode::Append,
-            is_one_transaction: replaces,
+            is_one_transaction: options.mode == Mode::Replace,
             fills_existing: options.fills_existing(),
             allow_event_triggers: options.allow_event_triggers,
             open_at_source: KEEPERS + 1,
@@ -83,13 +86,23 @@ impl Survey {
         Ok(report?)
     }
 
+    /// How many jobs run at the same time: as many as were asked for, and what suits the source if it may be chosen.
+    pub(super) fn jobs(&self, options: &SyncOptions) -> usize {
+        match (options.jobs, self.snapshot.kind()) {
+            // One transaction is one connection.
+            _ if options.mode == Mode::Replace => 1,
+            (0, SnapshotKind::SingleConnection) => 1,
+            _ => options.job_count(),
+        }
+    }
+
     /// Whether the source's definitions are still those that were read: what changed is told, or an error with `strict`.
     pub(super) async fn check_unchanged(&self, options: &SyncOptions, run: &Run) -> Result<(), Error> {
         if options.fills_existing() {
             return Ok(());
         }
         let mut reader = ValueReader::new(&self.snapshot, run);
-        let changed = fingerprint::find_changed(&self.config, &mut reader, &self.catalog).await;
+        let changed = fingerprint::find_changed(&self.snapshot, &mut reader, &self.catalog).await;
         reader.stop().await;
         fingerprint::tell(changed?, options.strict, run)
     }
@@ -101,13 +114,13 @@ impl Survey {
 }
 
 /// What the archive replaces, by the names that the source's server gives to things.
-async fn replacing(source: &ConnectionConfig, toc: &Toc, options: &SyncOptions) -> Result<Option<Replacing>, Error> {
+async fn replacing(snapshot: &Snapshot, toc: &Toc, options: &SyncOptions) -> Result<Option<Replacing>, Error> {
     if options.mode != Mode::Replace {
         return Ok(None);
     }
-    let connection = Connection::open(source).await?;
-    let graph = Graph::read(&connection).await;
-    connection.close().await;
+    let source = snapshot.asker().await?;
+    let graph = Graph::read(&source).await;
+    source.close().await;
     Ok(Some(Replacing::new(toc, &graph?, &options.filter, options.reach())?))
 }
 
@@ -278,7 +291,7 @@ pub async fn plan(
     let look = async {
         let survey = Survey::take(source, options, run).await?;
         let (identity, source_major) = (survey.identity.clone(), survey.catalog.database.major);
-        let toc = survey.toc.clone();
+        let (toc, jobs) = (survey.toc.clone(), survey.jobs(options));
         let replaced = match options.mode {
             Mode::Replace => {
                 survey.check(destination, options).await.map(|report| (report.drops, about_replacing(report.findings)))
@@ -297,7 +310,7 @@ pub async fn plan(
             entries: toc.entries.iter().filter(|e| e.data.is_none()).map(planned_entry).collect(),
             bytes: tables.iter().map(|table| table.bytes).sum(),
             tables,
-            jobs: if options.mode == Mode::Replace { 1 } else { options.job_count() },
+            jobs,
             warnings: run.warnings(),
         })
     };

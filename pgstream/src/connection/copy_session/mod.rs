@@ -190,9 +190,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         self.status
     }
 
+    /// Whether the session is in a transaction in which only ROLLBACK works.
+    pub(crate) fn is_in_failed_transaction(&self) -> bool {
+        self.broken.is_none() && self.status == TransactionStatus::Failed
+    }
+
     /// Whether the server is at work for this session: rows or answers are still to come.
     pub(crate) fn is_busy(&self) -> bool {
         self.broken.is_none() && (self.is_copying || self.unanswered > 0)
+    }
+
+    /// Why the session can be used no more.
+    pub(crate) fn broken_by(&self) -> Option<&ConnectionError> {
+        self.broken.as_ref()
     }
 
     /// Whether the session can be used no more.
