@@ -92,7 +92,7 @@ async fn what_a_rule_of_the_target_swallows_is_noticed_before_it_is_committed() 
     // A trigger that even replica sessions fire.
     target
         .execute(
-            "create function swallow() returns trigger language plpgsql as $$ begin if new.id % 7 = 0 then delete from parent where id = 1; end if; return new; end $$;
+            "create function swallow() returns trigger language plpgsql as $$ begin if new.id % 7 = 0 then delete from public.parent where id = 1; end if; return new; end $$;
              create trigger swallow before insert on parent for each row execute function swallow(); alter table parent disable trigger swallow",
         )
         .await;
