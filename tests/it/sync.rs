@@ -251,7 +251,7 @@ async fn a_report_claims_what_was_compared_and_no_more() {
 async fn what_cannot_be_carried_is_an_error_or_named() {
     let source = TestDb::new().await;
     source.execute(SMALL).await;
-    source.execute("create statistics b.guess on id, note from b.three").await;
+    source.execute("create type b.guess").await;
     let target = TestDb::new().await;
     let failure = try_sync(&source.url(), &target.url(), &SyncOptions::default(), &Run::new()).await.expect_err("unsupported");
     assert_eq!((failure.code(), failure.target), (ErrorCode::CatalogUnsupportedObject, TargetState::Untouched));

@@ -288,7 +288,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         match (answer.surprise, answer.error) {
             (Some(surprise), _) => Err(self.protocol(&surprise)),
             (None, Some(source)) => Err(ConnectionError::Server { server: self.server.clone(), source: source.into() }),
-            (None, None) => Ok(answer.results.split_off(usize::from(!self.prologue.is_empty()).min(answer.results.len()))),
+            (None, None) => {
+                let of_prologue = usize::from(!self.prologue.is_empty()).min(answer.results.len());
+                Ok(answer.results.split_off(of_prologue))
+            }
         }
     }
 

@@ -253,7 +253,6 @@ fn outbound(desc: &str) -> Option<&'static str> {
         "SUBSCRIPTION" => Some("subscription"),
         "USER MAPPING" => Some("user mapping"),
         "SERVER" | "FOREIGN SERVER" => Some("foreign server"),
-        "PUBLICATION" => Some("publication"),
         _ => None,
     }
 }
