@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::archive::TocEntry;
 use crate::connection::CopySession;
 use crate::data::SequenceValue;
 use crate::ddl::Ddl;
@@ -11,7 +12,7 @@ use super::super::ledger::{CONNECTION_LIMIT, Ledger, entry_name};
 use super::super::load::is_worth_repeating;
 use super::super::plan::LoadPlan;
 use super::super::target::end_work;
-use super::statement::with_defaults;
+use super::statement::{with_defaults, with_owner};
 use super::{Apply, MAX_ATTEMPTS, PAUSE, PIPELINE};
 
 /// What the last transaction is called in errors.
@@ -63,13 +64,13 @@ impl Apply<'_> {
 
     async fn step(&self, control: &mut CopySession, plan: &LoadPlan, step: Step<'_>) -> Result<(), ImportError> {
         match step {
-            Step::Before => self.make_in_order(control, &plan.before).await,
+            Step::Before => self.make_in_order(control, &plan.before, with_defaults).await,
             Step::LargeObjects => self.copy_large_objects(control, plan).await,
             Step::Sequences(values) => self.set_sequences(control, plan, values).await,
             Step::CheckLedger => self.check_ledger(control, plan).await,
             // Owners are given to what is in the ledger already, and giving one twice does no harm.
             Step::Owners => self.apply_in_order(control, &plan.owners, |place| self.toc.entries[place].set_owner.clone()).await,
-            Step::After => self.make_in_order(control, &plan.after).await,
+            Step::After => self.make_in_order(control, &plan.after, with_owner).await,
         }
     }
 
@@ -98,10 +99,15 @@ impl Apply<'_> {
     }
 
     /// Makes entries one after the other, less those that the ledger has.
-    async fn make_in_order(&self, control: &mut CopySession, places: &[usize]) -> Result<(), ImportError> {
+    async fn make_in_order(
+        &self,
+        control: &mut CopySession,
+        places: &[usize],
+        sql_of: impl Fn(&TocEntry) -> String,
+    ) -> Result<(), ImportError> {
         let recorded = Ledger::recorded(control).await?;
         let open: Vec<usize> = places.iter().copied().filter(|p| !recorded.contains(&self.toc.entries[*p].id.0)).collect();
-        let make = |place: usize| self.with_ledger(place, &with_defaults(&self.toc.entries[place]));
+        let make = |place: usize| self.with_ledger(place, &sql_of(&self.toc.entries[place]));
         self.apply_in_order(control, &open, make).await
     }
 
