@@ -22,7 +22,7 @@ use super::plan::{LoadPlan, Work, units};
 use super::replace::Dropped;
 use super::target::Target;
 use control::Step;
-pub(crate) use statement::with_defaults;
+pub(crate) use statement::{with_defaults, with_owner};
 
 /// How many statements are on their way before we wait for the first answer.
 const PIPELINE: usize = 64;

@@ -37,7 +37,7 @@ pub(crate) fn with_defaults(entry: &TocEntry) -> String {
 }
 
 /// An entry's SQL, and the owner at once: for what is made when everything was verified.
-pub(super) fn with_owner(entry: &TocEntry) -> String {
+pub(crate) fn with_owner(entry: &TocEntry) -> String {
     let mut sql = Ddl::new();
     sql.deparsed(&with_defaults(entry)).deparsed(&entry.set_owner);
     sql.into_string()

@@ -40,10 +40,8 @@ pub struct Replacing {
     pub(crate) types: BTreeSet<String>,
     /// Of functions, procedures and aggregates.
     pub(crate) routines: BTreeSet<String>,
-    /// Of large objects.
-    pub(crate) large_objects: BTreeSet<String>,
-    /// Of default privileges.
-    pub(crate) default_privileges: BTreeSet<String>,
+    /// Of everything else that stands for itself, with the catalog that it is in.
+    pub(crate) others: HashSet<(u32, String)>,
     /// Names of the schemas that it makes, or would make if they were not there; unquoted.
     pub(crate) schemas: BTreeSet<String>,
     /// It covers everything that the target holds.
@@ -75,11 +73,9 @@ impl Replacing {
                 class::PG_CLASS => replacing.relations.insert(identity),
                 class::PG_TYPE => replacing.types.insert(identity),
                 class::PG_PROC => replacing.routines.insert(identity),
-                class::PG_LARGEOBJECT => replacing.large_objects.insert(identity),
-                class::PG_DEFAULT_ACL => replacing.default_privileges.insert(identity),
                 class::PG_NAMESPACE => replacing.schemas.insert(entry.tag.clone()),
                 class::PG_CONSTRAINT => constraints.insert(address),
-                _ => false,
+                class => replacing.others.insert((class, identity)),
             };
         }
         if !missing.is_empty() {

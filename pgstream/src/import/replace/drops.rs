@@ -110,15 +110,40 @@ pub(super) fn drop_word(kind: &str) -> Option<&'static str> {
         "text search dictionary" => "TEXT SEARCH DICTIONARY",
         "text search template" => "TEXT SEARCH TEMPLATE",
         "text search configuration" => "TEXT SEARCH CONFIGURATION",
+        "cast" => "CAST",
+        "transform" => "TRANSFORM",
+        "language" => "LANGUAGE",
+        "access method" => "ACCESS METHOD",
+        "foreign-data wrapper" => "FOREIGN DATA WRAPPER",
+        "server" => "SERVER",
+        "publication" => "PUBLICATION",
+        "event trigger" => "EVENT TRIGGER",
         _ => return None,
     })
 }
 
+/// Kinds that `DROP` does not know.
+const WITHOUT_STATEMENT: [&str; 2] = ["large object", "default acl"];
+
 /// Kinds that name a table, and are a part of it only if the table's end is theirs.
 const OWNED: [&str; 2] = ["sequence", "statistics object"];
 
-/// Kinds that stand between two objects and are a part of neither.
-const BETWEEN: [&str; 3] = ["publication relation", "publication namespace", "subscription"];
+/// What a publication publishes: a part of the publication, not of the table.
+const PUBLISHED: [&str; 2] = ["publication relation", "publication namespace"];
+
+/// Kinds that live in no schema.
+const WITHOUT_SCHEMA: [&str; 10] = [
+    "large object",
+    "schema",
+    "cast",
+    "transform",
+    "language",
+    "access method",
+    "foreign-data wrapper",
+    "server",
+    "publication",
+    "event trigger",
+];
 
 /// Parts that somebody made on purpose, and may miss.
 const NOTABLE: [&str; 5] = ["index", "trigger", "rule", "policy", "statistics object"];
@@ -215,9 +240,10 @@ impl<'g> Closure<'g> {
                 class::PG_CLASS => has(&replacing.relations) || has(&replacing.indexes) || has(&replacing.types),
                 class::PG_TYPE if self.internal[number].is_none() => has(&replacing.types) || has(&replacing.relations),
                 class::PG_PROC => has(&replacing.routines),
-                class::PG_LARGEOBJECT => has(&replacing.large_objects),
-                class::PG_DEFAULT_ACL => has(&replacing.default_privileges),
-                _ => false,
+                class => {
+                    let stands_alone = drop_word(&node.kind).is_some() || WITHOUT_STATEMENT.contains(&node.kind.as_str());
+                    stands_alone && replacing.others.contains(&(class, node.identity.clone()))
+                }
             };
             if is_named && self.is_member[number] {
                 self.in_the_way.insert(format!("{} is a member of an extension", node.describe()));
@@ -252,7 +278,7 @@ impl<'g> Closure<'g> {
         let is_extra = |number: &usize| {
             let node = self.node(*number);
             let is_covered = match (node.kind.as_str(), &node.schema) {
-                ("large object" | "schema", _) => replacing.covers_all,
+                (kind, _) if WITHOUT_SCHEMA.contains(&kind) => replacing.covers_all,
                 ("default acl", _) => replacing.covers_all && !replacing.reach.keeps_privileges,
                 (kind, Some(schema)) if drop_word(kind).is_some() => {
                     replacing.covers_all && !schema.starts_with("pg_") || replacing.schemas.contains(schema)
@@ -323,7 +349,7 @@ impl<'g> Closure<'g> {
     /// Whether what was reached is a part of something that goes as a whole.
     fn goes_along(&self, number: usize) -> bool {
         let root = self.root(number);
-        root != number && self.going[root] && !BETWEEN.contains(&self.node(number).kind.as_str())
+        root != number && self.going[root]
     }
 
     fn finish(mut self, replacing: &Replacing, extra: Vec<usize>) -> DropPlan {
@@ -418,8 +444,11 @@ impl<'g> Closure<'g> {
 /// Whether the dependent goes with the referenced because it is a part of it.
 fn is_part_of(graph: &Graph, edge: &Edge) -> bool {
     let (dependent, referenced) = (&graph.nodes[edge.dependent], &graph.nodes[edge.referenced]);
-    if !matches!(edge.kind, 'a' | 'S') || BETWEEN.contains(&dependent.kind.as_str()) {
+    if !matches!(edge.kind, 'a' | 'S') {
         return false;
+    }
+    if PUBLISHED.contains(&dependent.kind.as_str()) {
+        return referenced.address.0 == class::PG_PUBLICATION;
     }
     let stands_alone = drop_word(&dependent.kind).is_some() && !OWNED.contains(&dependent.kind.as_str());
     let can_hold = match referenced.address.0 {

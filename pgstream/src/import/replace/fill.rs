@@ -8,7 +8,7 @@ use crate::name::QualifiedName;
 use crate::progress::{Phase, Run};
 use crate::report::{Proven, TableReport, Verify};
 
-use super::super::apply::{Applied, with_defaults};
+use super::super::apply::{Applied, with_defaults, with_owner};
 use super::super::check_rows::{check_table, expectations};
 use super::super::load::Loaded;
 use super::super::plan::{LoadGroup, LoadPlan, Work, units};
@@ -57,7 +57,7 @@ impl Replace<'_> {
         let mut rest: Vec<Statement> =
             resets.into_iter().map(|sql| Statement::new("the privileges of kept schemas", sql)).collect();
         rest.extend(plan.owners.iter().map(|place| Statement::of(self.toc, *place, entry(*place).set_owner.clone())));
-        rest.extend(plan.after.iter().map(|place| self.make(*place)));
+        rest.extend(plan.after.iter().map(|place| Statement::of(self.toc, *place, with_owner(entry(*place)))));
         for place in &plan.last {
             let mut sql = Ddl::new();
             sql.deparsed(&entry(*place).create).deparsed(&entry(*place).set_owner);

@@ -6,6 +6,27 @@ with hosting as (
       where r.rolname in ('rdsadmin', 'cloudsqladmin', 'azuresu', 'supabase_admin', 'supabase_auth_admin',
                           'supabase_storage_admin', 'supabase_functions_admin', 'supabase_realtime_admin',
                           'supabase_replication_admin')
+), owned(class, oid, owner, schema) as (
+     select 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, c.relowner, c.relnamespace from pg_catalog.pg_class c
+      union all
+     select 'pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, p.proowner, p.pronamespace from pg_catalog.pg_proc p
+      union all
+     select 'pg_catalog.pg_type'::pg_catalog.regclass, y.oid, y.typowner, y.typnamespace from pg_catalog.pg_type y
+      union all
+     select 'pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, n.nspowner, null from pg_catalog.pg_namespace n
+      union all
+     select 'pg_catalog.pg_largeobject'::pg_catalog.regclass, m.oid, m.lomowner, null from pg_catalog.pg_largeobject_metadata m
+      union all
+     select 'pg_catalog.pg_language'::pg_catalog.regclass, l.oid, l.lanowner, null from pg_catalog.pg_language l
+      union all
+     select 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, f.oid, f.fdwowner, null
+       from pg_catalog.pg_foreign_data_wrapper f
+      union all
+     select 'pg_catalog.pg_foreign_server'::pg_catalog.regclass, f.oid, f.srvowner, null from pg_catalog.pg_foreign_server f
+      union all
+     select 'pg_catalog.pg_publication'::pg_catalog.regclass, p.oid, p.pubowner, null from pg_catalog.pg_publication p
+      union all
+     select 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, e.oid, e.evtowner, null from pg_catalog.pg_event_trigger e
 ), thing(class, oid) as (
      select d.classid, d.objid from pg_catalog.pg_depend d where d.objid >= 16384 and d.deptype <> 'p'
       union
@@ -18,6 +39,22 @@ with hosting as (
      select 'pg_catalog.pg_largeobject'::pg_catalog.regclass, m.oid from pg_catalog.pg_largeobject_metadata m
       union
      select 'pg_catalog.pg_default_acl'::pg_catalog.regclass, a.oid from pg_catalog.pg_default_acl a
+      union
+     -- What may stand on nothing but what every database has.
+     select 'pg_catalog.pg_cast'::pg_catalog.regclass, c.oid from pg_catalog.pg_cast c where c.oid >= 16384
+      union
+     select 'pg_catalog.pg_language'::pg_catalog.regclass, l.oid from pg_catalog.pg_language l where l.oid >= 16384
+      union
+     select 'pg_catalog.pg_transform'::pg_catalog.regclass, t.oid from pg_catalog.pg_transform t where t.oid >= 16384
+      union
+     select 'pg_catalog.pg_am'::pg_catalog.regclass, a.oid from pg_catalog.pg_am a where a.oid >= 16384
+      union
+     select 'pg_catalog.pg_foreign_data_wrapper'::pg_catalog.regclass, f.oid
+       from pg_catalog.pg_foreign_data_wrapper f where f.oid >= 16384
+      union
+     select 'pg_catalog.pg_publication'::pg_catalog.regclass, p.oid from pg_catalog.pg_publication p where p.oid >= 16384
+      union
+     select 'pg_catalog.pg_event_trigger'::pg_catalog.regclass, e.oid from pg_catalog.pg_event_trigger e where e.oid >= 16384
       union
      select 'pg_catalog.pg_subscription'::pg_catalog.regclass, u.oid
        from pg_catalog.pg_subscription u
@@ -37,12 +74,8 @@ select t.class                                                     as class
   from thing t
  cross join lateral pg_catalog.pg_identify_object(t.class, t.oid, 0) i
   left join pg_catalog.pg_class c on t.class = 'pg_catalog.pg_class'::pg_catalog.regclass and c.oid = t.oid
-  left join pg_catalog.pg_proc p on t.class = 'pg_catalog.pg_proc'::pg_catalog.regclass and p.oid = t.oid
-  left join pg_catalog.pg_type y on t.class = 'pg_catalog.pg_type'::pg_catalog.regclass and y.oid = t.oid
-  left join pg_catalog.pg_namespace n on t.class = 'pg_catalog.pg_namespace'::pg_catalog.regclass and n.oid = t.oid
-  left join pg_catalog.pg_largeobject_metadata l on t.class = 'pg_catalog.pg_largeobject'::pg_catalog.regclass and l.oid = t.oid
-  left join pg_catalog.pg_namespace s on s.oid = coalesce(c.relnamespace, p.pronamespace, y.typnamespace)
- cross join lateral (select coalesce(c.relowner, p.proowner, y.typowner, n.nspowner, l.lomowner) as owner) o
+  left join owned o on o.class = t.class and o.oid = t.oid
+  left join pg_catalog.pg_namespace s on s.oid = o.schema
  where i.type is not null
    and i.identity is distinct from pg_catalog.quote_ident($1)
    and i.schema is distinct from $1

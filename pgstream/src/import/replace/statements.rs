@@ -37,7 +37,7 @@ impl<'n> Statements<'n> {
     fn add(&mut self, word: &'static str, nodes: &[&'n Node]) {
         match &mut self.open {
             // The server looks at all that one statement names as one: their order does not matter.
-            Some((open, some)) if *open == word && some.len() < TOGETHER => some.extend(nodes),
+            Some((open, some)) if *open == word && takes_list(word) && some.len() < TOGETHER => some.extend(nodes),
             _ => {
                 self.end();
                 self.open = Some((word, nodes.to_vec()));
@@ -71,11 +71,24 @@ impl<'n> Statements<'n> {
     }
 }
 
+/// Whether one `DROP` takes several names.
+fn takes_list(word: &str) -> bool {
+    !matches!(word, "CAST" | "TRANSFORM" | "OPERATOR CLASS" | "OPERATOR FAMILY")
+}
+
 fn drop(word: &'static str, nodes: &[&Node], if_exists: bool, cascade: bool) -> String {
     let mut sql = Ddl::new();
     sql.sql("DROP ").sql(word).sql(if if_exists { " IF EXISTS " } else { " " });
     for (place, node) in nodes.iter().enumerate() {
-        sql.sql(if place > 0 { ", " } else { "" }).deparsed(&node.identity);
+        sql.sql(if place > 0 { ", " } else { "" });
+        match node.identity.strip_prefix("for ").and_then(|rest| rest.rsplit_once(" on language ")) {
+            Some((data_type, language)) if word == "TRANSFORM" => {
+                sql.sql("FOR ").deparsed(data_type).sql(" LANGUAGE ").deparsed(language);
+            }
+            _ => {
+                sql.deparsed(&node.identity);
+            }
+        }
     }
     sql.sql(if cascade { " CASCADE" } else { "" }).end();
     sql.into_string()
