@@ -248,6 +248,8 @@ pub(crate) struct SyncArgs {
     #[arg(long)]
     pub(crate) plan: bool,
     #[command(flatten)]
+    pub(crate) safety: SafetyArgs,
+    #[command(flatten)]
     pub(crate) guard: GuardArgs,
     #[command(flatten)]
     pub(crate) options: SyncOptions,
@@ -367,7 +369,7 @@ pub(crate) struct BackupRestoreArgs {
 /// Whether what is overwritten is saved first.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SafetyArgs {
-    /// Make no backup of what is in the target before something is added to it
+    /// Make no backup of what is in the target before it is replaced or added to
     #[arg(long)]
     pub(crate) no_backup: bool,
 }

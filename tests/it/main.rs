@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that all tests share the clusters of one run.
 
+mod append;
 mod backup;
 mod cancel;
 mod cli;
@@ -18,6 +19,7 @@ mod layers;
 mod marker;
 mod pooler;
 mod preflight;
+mod replace;
 mod script;
 mod server;
 mod standby;

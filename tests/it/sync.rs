@@ -21,7 +21,7 @@ fn fixtures_of(kind: &str, major: u32) -> Vec<String> {
     names.filter(|name| fixtures().join(format!("{name}.sql")).is_file()).collect()
 }
 
-async fn with_fixtures(cluster: &Arc<Cluster>, kind: &str) -> TestDb {
+pub(crate) async fn with_fixtures(cluster: &Arc<Cluster>, kind: &str) -> TestDb {
     let mut db = TestDb::create(cluster).await;
     for fixture in fixtures_of(kind, cluster.major()) {
         db = db.with_fixture(&fixture).await;
@@ -30,7 +30,7 @@ async fn with_fixtures(cluster: &Arc<Cluster>, kind: &str) -> TestDb {
 }
 
 /// What differs, without the end of the test at the first difference.
-fn differences(left: &str, right: &str) -> Vec<String> {
+pub(crate) fn differences(left: &str, right: &str) -> Vec<String> {
     let mut found = oracle::same_schema(left, right).err().unwrap_or_default();
     found.extend(by_root(oracle::contents(left)).differences(&by_root(oracle::contents(right))));
     found

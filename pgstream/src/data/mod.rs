@@ -17,6 +17,6 @@ pub(crate) use copy_sql::{CopyFormat, copy_from_stdin, copy_query_to_stdout, cop
 pub(crate) use read_query::hash_copy;
 pub(crate) use read_table::TableReader;
 pub(crate) use read_values::ValueReader;
-pub(crate) use sequence_value::{SequenceValue, read_sequence_values};
+pub(crate) use sequence_value::{SequenceValue, read_directions, read_sequence_values};
 pub(crate) use sink::{CopyInSink, NullSink, RowSink, SinkError};
 pub(crate) use stream_hasher::StreamHasher;

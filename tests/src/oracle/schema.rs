@@ -154,8 +154,14 @@ fn is_noise(line: &str) -> bool {
 
 /// Takes out what two equal objects may differ in: the order of grants, and an internal column mark of some 15.x servers.
 fn settle(block: &mut Block) {
-    let mut lines: Vec<&str> =
-        block.text.lines().filter(|l| !(l.starts_with("ALTER ") && l.contains("SET (pg_attver="))).collect();
+    let mut lines: Vec<&str> = Vec::new();
+    for line in block.text.lines() {
+        lines.push(line);
+        if line.contains(" SET (pg_attver=") {
+            // A name may have a line break, so the statement may have begun before.
+            while lines.pop().is_some_and(|line| !line.starts_with("ALTER ")) {}
+        }
+    }
     if block.title.starts_with("ACL ") || block.title.starts_with("DEFAULT ACL ") {
         lines.sort_unstable();
     }
