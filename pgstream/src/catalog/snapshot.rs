@@ -35,6 +35,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long we wait for locks before we ask who is in the way.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 
+/// How many tables are named that cannot be read.
+const EXAMPLES: usize = 10;
+
 /// How a snapshot is taken.
 #[derive(Debug, Clone)]
 pub struct SnapshotOptions {
@@ -315,8 +318,33 @@ impl Attempt<'_> {
                 Err(CatalogError::LockTimeout { relations, blockers })
             }
             Err(e) if matches!(e.sqlstate(), Some("42P01" | "3F000")) => Ok(Err(Changed(e.to_string()))),
+            Err(e) if e.sqlstate() == Some("42501") => Err(self.find_unreadable().await?.unwrap_or_else(|| e.into())),
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// All tables that the role may not read, where the server names the first.
+    async fn find_unreadable(&self) -> Result<Option<CatalogError>, CatalogError> {
+        const SQL: &str = include_str!("unreadable.sql");
+        let tables = self.listed.relations.iter().filter(|r| matches!(r.relkind, 'r' | 'p'));
+        let oids: Vec<u32> = tables.map(|r| r.oid).collect();
+        let problem = |e: tokio_postgres::Error| CatalogError::Decode {
+            query: "unreadable.sql",
+            column: "role, schema or name",
+            problem: e.to_string(),
+        };
+        let (mut names, mut role) = (Vec::new(), String::new());
+        let rows = self.main.query(SQL, &[(&oids, Type::OID_ARRAY)]).await?;
+        for row in rows.iter().take(EXAMPLES) {
+            role = row.try_get("role").map_err(problem)?;
+            let (schema, name): (String, String) =
+                (row.try_get("schema").map_err(problem)?, row.try_get("name").map_err(problem)?);
+            names.push(QualifiedName::new(schema, name).to_string());
+        }
+        if rows.len() > EXAMPLES {
+            names.push("…".into());
+        }
+        Ok((!names.is_empty()).then(|| CatalogError::Unreadable { count: rows.len(), examples: names.join(", "), role }))
     }
 
     /// Who is in the way of `pid`, also as an event.

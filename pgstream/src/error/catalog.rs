@@ -43,6 +43,16 @@ pub enum CatalogError {
         /// Who holds the conflicting lock.
         blockers: String,
     },
+    /// The role may not read what was chosen, and so may not lock it.
+    #[error("cannot read {count} of the chosen tables: {examples}")]
+    Unreadable {
+        /// How many.
+        count: usize,
+        /// Some of them.
+        examples: String,
+        /// Who may not, quoted.
+        role: String,
+    },
     /// Both connections that held the snapshot are gone.
     #[error("the snapshot was lost: both connections that held it ended")]
     SnapshotLost {
@@ -107,6 +117,7 @@ impl CatalogError {
             Self::Unstable { .. } | Self::Changed { .. } => ErrorCode::CatalogUnstable,
             Self::Cancelled => ErrorCode::Cancelled,
             Self::LockTimeout { .. } => ErrorCode::LockTimeout,
+            Self::Unreadable { .. } => ErrorCode::PreflightFailed,
             Self::SnapshotLost { .. } => ErrorCode::SnapshotLost,
             Self::Unfinished { .. } => ErrorCode::SourceUnfinished,
             Self::SnapshotTooOld { .. } => ErrorCode::SnapshotTooOld,
@@ -130,6 +141,10 @@ impl CatalogError {
             Self::Changed { .. } => "Run again when nobody changes definitions, or without --strict.".into(),
             Self::Cancelled => "Run the same command again when you want it.".into(),
             Self::LockTimeout { .. } => "Wait for the blocking session to end, or give more time with --lock-timeout.".into(),
+            Self::Unreadable { role, .. } => format!(
+                "Grant SELECT on them and USAGE on their schemas (14 and newer: GRANT pg_read_all_data TO {role};), or leave them \
+                 out with --exclude-table or --exclude-schema."
+            ),
             Self::SnapshotLost { .. } => "Run the same command again. The server's log says why it ended the connections.".into(),
             Self::Unfinished { .. } => {
                 "Wait for that run to end, or run it again: it takes back what the broken one had made. Then read it.".into()
@@ -152,6 +167,7 @@ impl CatalogError {
             Self::Unstable { .. } | Self::Changed { .. } | Self::LockTimeout { .. } | Self::SnapshotLost { .. } => Retry::Now,
             Self::Decode { .. } | Self::FilterMatchesNothing { .. } | Self::Pattern { .. } => Retry::Never,
             Self::Unsupported { .. }
+            | Self::Unreadable { .. }
             | Self::Unfinished { .. }
             | Self::Cancelled
             | Self::SnapshotTooOld { .. }
