@@ -2,6 +2,7 @@
 
 mod cancel;
 mod cli;
+mod connection_cases;
 mod dependencies;
 mod documentation;
 mod export;
@@ -11,8 +12,11 @@ mod harness_selftest;
 mod layers;
 mod marker;
 mod preflight;
+mod secrets;
 mod server;
+mod snapshots;
 mod sync;
 mod sync_options;
 mod syncing;
+mod types;
 mod verify;
