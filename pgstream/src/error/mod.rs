@@ -22,6 +22,7 @@ pub use connection::ConnectionError;
 pub use data::DataError;
 pub use guard::{GuardError, GuardRule};
 pub use import::ImportError;
+pub(crate) use preflight::NAME_THE_SERVER;
 pub use preflight::{PreflightError, PreflightProblem};
 pub use server::ServerError;
 pub use storage::StorageError;

@@ -78,7 +78,8 @@ async fn count_rows(session: &mut CopySession, expected: &Expectation) -> Result
 
 async fn hash_rows(session: &mut CopySession, expected: &Expectation) -> Result<ContentHash, ConnectionError> {
     let version = session.parameter("server_version").and_then(ServerVersion::parse);
-    let pins = version.map(|v| pin_settings(v, false)).unwrap_or_default();
+    let is_sql_ascii = session.parameter("server_encoding") == Some("SQL_ASCII");
+    let pins = version.map(|v| pin_settings(v, is_sql_ascii)).unwrap_or_default();
     let mut sql = Ddl::new();
     sql.sql("BEGIN TRANSACTION READ ONLY; ").deparsed(&pins).sql("COPY (SELECT ");
     sql.idents(expected.columns.iter().map(String::as_str)).sql(" FROM ").sql(if expected.is_root { "" } else { "ONLY " });

@@ -1,0 +1,188 @@
+//! Applies an archive whose rows come from a live snapshot to an empty target, and proves it.
+
+mod control;
+mod parallel;
+mod sequences;
+mod statement;
+mod verification;
+
+use std::time::Duration;
+
+use crate::archive::Toc;
+use crate::catalog::Snapshot;
+use crate::connection::CopySession;
+use crate::data::SequenceValue;
+use crate::error::ImportError;
+use crate::progress::{Phase, Run};
+use crate::report::{Proven, TableReport, Verify};
+
+use super::fence::Fence;
+use super::load::{LoadInto, Loaded, Loader};
+use super::plan::{LoadPlan, Work, units};
+use super::target::Target;
+use control::Step;
+
+/// How many statements are on their way before we wait for the first answer.
+const PIPELINE: usize = 64;
+
+/// How often a statement is repeated when the connection breaks under it.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// The pause between two such attempts; it grows with their number.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How an archive is applied.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ApplyOptions {
+    /// Connections that load at the same time, at each end.
+    pub(crate) jobs: usize,
+    /// What is compared.
+    pub(crate) verify: Verify,
+    /// The major version of the server that the rows come from.
+    pub(crate) source_major: u32,
+    /// Rows into tables that are there already.
+    pub(crate) is_data_only: bool,
+}
+
+/// What was applied.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    /// Every table's rows, by name.
+    pub(crate) tables: Vec<TableReport>,
+    /// How many sequences were set.
+    pub(crate) sequences: u64,
+    /// How many large objects were copied.
+    pub(crate) large_objects: u64,
+    /// What was proven.
+    pub(crate) proven: Proven,
+}
+
+/// What holds its rows, and is not proven yet.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    plan: LoadPlan,
+    loaded: Vec<Loaded>,
+    /// Values that are yet to be set.
+    values: Vec<SequenceValue>,
+}
+
+/// One run against one target, which holds nothing but our marker.
+pub(crate) struct Apply<'a> {
+    /// What is made.
+    pub(crate) toc: &'a Toc,
+    /// Where the rows come from.
+    pub(crate) snapshot: &'a Snapshot,
+    /// Where everything goes.
+    pub(crate) target: &'a Target,
+    /// What lets it be written to.
+    pub(crate) fence: &'a Fence,
+    /// How.
+    pub(crate) options: ApplyOptions,
+    /// The run.
+    pub(crate) run: &'a Run,
+}
+
+impl Apply<'_> {
+    /// Makes what holds rows, moves them, and builds what stands on them. `control` is the session that holds the writer's lock;
+    /// the marker is committed. The source is not read any more afterwards.
+    ///
+    /// # Errors
+    /// The first error; nothing is running then, and what was made is in the ledger.
+    pub(crate) async fn fill(&self, control: &mut CopySession) -> Result<Filled, ImportError> {
+        let plan = LoadPlan::new(self.toc);
+        self.plan_work(&plan);
+        self.run.enter(Phase::Schema);
+        self.surviving(control, &plan, Step::Before).await?;
+
+        let loaded = match self.options.is_data_only {
+            true => self.fill_in_order(&plan).await?,
+            false => self.run_parallel(&plan).await?,
+        };
+        self.surviving(control, &plan, Step::LargeObjects).await?;
+        let values = self.read_sequences(&plan).await?;
+        if !self.options.is_data_only {
+            self.surviving(control, &plan, Step::Sequences(&values)).await?;
+        }
+        Ok(Filled { plan, loaded, values })
+    }
+
+    /// Proves what was filled, does what must not be done before, and ends the marker.
+    ///
+    /// # Errors
+    /// As [`Self::fill`].
+    pub(crate) async fn finish(&self, control: &mut CopySession, filled: Filled) -> Result<Applied, ImportError> {
+        let Filled { plan, loaded, values } = filled;
+        self.run.enter(Phase::Verify);
+        let proven = self.verify(&plan, &loaded).await?;
+        self.surviving(control, &plan, Step::CheckLedger).await?;
+
+        self.run.enter(Phase::Finish);
+        self.surviving(control, &plan, Step::Owners).await?;
+        self.surviving(control, &plan, Step::After).await?;
+        if self.options.is_data_only {
+            // A value that is set is set for good, whatever becomes of the transaction: so after everything that may fail.
+            self.record_sequences(control, &plan).await?;
+            self.set_sequences(control, &plan, &values).await?;
+        }
+        self.end(control, &plan).await?;
+        let mut tables: Vec<TableReport> = loaded.iter().map(|part| TableReport { proven, ..part.report() }).collect();
+        tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+        Ok(Applied { tables, sequences: plan.sequences.len() as u64, large_objects: plan.large_objects.len() as u64, proven })
+    }
+
+    fn plan_work(&self, plan: &LoadPlan) {
+        let tables: u64 = plan.groups.iter().map(|g| g.members.len() as u64).sum();
+        let bytes: u64 = plan.groups.iter().map(|g| g.bytes).sum();
+        self.run.expect_tables(tables, bytes);
+        let work: u64 = plan.works.iter().zip(&plan.specs).map(|(work, spec)| self.units_of(*work, spec.weight)).sum();
+        let verify = if self.options.verify == Verify::Checksum { "checksum" } else { "count" };
+        let checks: u64 = plan.groups.iter().map(|g| units(verify, g.bytes) + units("analyze", g.bytes)).sum();
+        self.run.expect_work(work + checks);
+    }
+
+    fn units_of(&self, work: Work, weight: u64) -> u64 {
+        match work {
+            Work::Load(_) => weight,
+            Work::Apply(place) => match self.toc.entries[place].desc {
+                "INDEX" => units("index", weight),
+                "CONSTRAINT" => units("constraint", weight),
+                _ => units("", weight),
+            },
+            Work::Validate(_) => units("foreign key", weight),
+            Work::Barrier => 0,
+        }
+    }
+
+    /// Copies the bytes of large objects, in pieces, one after the other.
+    async fn copy_large_objects(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
+        if plan.large_objects.is_empty() {
+            return Ok(());
+        }
+        super::large_objects::copy(self.snapshot, control, &plan.large_objects, self.run).await
+    }
+
+    /// Fills tables that are there already, one after the other, referenced ones first. One session: where triggers cannot be
+    /// switched off the foreign keys are checked, and must find what the table before has committed.
+    async fn fill_in_order(&self, plan: &LoadPlan) -> Result<Vec<Loaded>, ImportError> {
+        self.run.enter(Phase::Data);
+        let run = self.run.child();
+        let mut loader = Loader::new(self.snapshot, self.target, self.fence, self.options.source_major, &run);
+        let mut loaded = Vec::new();
+        let mut result = Ok(());
+        for group in &plan.groups {
+            let _shown = self.run.working_on(group.target().table.to_string());
+            match loader.load(group, LoadInto::Existing).await {
+                Ok(filled) => {
+                    filled.iter().for_each(|_| self.run.table_done());
+                    loaded.extend(filled);
+                }
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        loader.stop().await;
+        result.map(|()| loaded)
+    }
+}
