@@ -54,7 +54,7 @@ async fn round_trip(db: &TestDb) -> Result<(), String> {
 }
 
 /// The fixtures of object kinds, each with those of its `.sinceNN` parts that a major knows.
-fn object_fixtures() -> Vec<String> {
+pub(crate) fn object_fixtures() -> Vec<String> {
     let folder = fixtures().join("objects");
     let names = std::fs::read_dir(folder).expect("there are fixtures").map(|entry| entry.expect("it can be read").path());
     let names = names.map(|path: PathBuf| path.file_stem().expect("a file has a name").to_string_lossy().into_owned());
@@ -63,7 +63,7 @@ fn object_fixtures() -> Vec<String> {
     names
 }
 
-async fn with_object_fixture(cluster: &Arc<Cluster>, name: &str) -> TestDb {
+pub(crate) async fn with_object_fixture(cluster: &Arc<Cluster>, name: &str) -> TestDb {
     let mut db = TestDb::create(cluster).await.with_fixture(&format!("objects/{name}")).await;
     for since in 14..=cluster.major() {
         let part = format!("objects/{name}.since{since}");

@@ -1,6 +1,7 @@
 //! Integration tests: one binary, so that all tests share the clusters of one run.
 
 mod append;
+mod backup;
 mod cancel;
 mod cli;
 mod dependencies;
@@ -11,12 +12,15 @@ mod faults;
 mod fence;
 mod guard;
 mod harness_selftest;
+mod import;
+mod importing;
 mod large_rows;
 mod layers;
 mod marker;
 mod pooler;
 mod preflight;
 mod replace;
+mod script;
 mod server;
 mod standby;
 mod sync;

@@ -2,8 +2,8 @@
 
 use pgstream::Proven;
 use pgstream::catalog::Filter;
-use pgstream::import::{Mode, Reason};
-use pgstream::sync::{SyncOptions, SyncPlan};
+use pgstream::import::Reason;
+use pgstream::sync::{Mode, SyncOptions, SyncPlan};
 
 use crate::Outcome;
 use crate::args::{GuardArgs, SyncArgs};
@@ -16,7 +16,7 @@ use crate::table::Table;
 use crate::words::{bytes, count};
 
 pub(crate) async fn run(args: &SyncArgs, context: &Context, databases: &Databases) -> Outcome {
-    let from = database("--from", &args.from, "Load a script with psql -X -v ON_ERROR_STOP=1 -d DATABASE -f FILE.")?;
+    let from = database("--from", &args.from, "To load a script, use pgstream import.")?;
     let to = database("--to", &args.to, "To write a file, use pgstream export.")?;
     let pair = Pair::new(context, databases, from, to)?;
     let ends = ends((from, &pair.source), (to, &pair.target));
@@ -25,9 +25,9 @@ pub(crate) async fn run(args: &SyncArgs, context: &Context, databases: &Database
         let finished = Finished::new(&plan)?.reading(describe(&plan));
         return Ok(finished.next_if(is_plain(&args.guard, &args.options), || format!("pgstream check {ends}")));
     }
-    let report = pair.sync(context, &args.guard, &args.options).await?;
+    let report = pair.sync(context, (&args.guard, &args.safety), &args.options).await?;
     let finished = Finished::new(&report)?;
-    let is_success = report.proven != Proven::None || args.options.accept_unproven || args.options.schema_only;
+    let is_success = report.report.proven != Proven::None || args.options.accept_unproven || args.options.schema_only;
     Ok(match is_success {
         true => finished.next_if(is_whole(args), || format!("pgstream verify {ends}")),
         false => finished.ending(Exit::Failed),

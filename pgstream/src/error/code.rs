@@ -90,6 +90,24 @@ error_codes! {
     ApplyFailed = "apply_failed",
     /// What arrived is not what was read.
     VerificationFailed = "verification_failed",
+    /// No backup has that name, or several begin with it.
+    BackupUnknown = "backup_unknown",
+    /// The backup is incomplete, of a newer pgstream, or in use.
+    BackupUnusable = "backup_unusable",
+    /// The folder of backups, or something in it, could not be read or removed.
+    BackupUnreadable = "backup_unreadable",
+    /// An input was not the same when it was read again.
+    InputChanged = "input_changed",
+    /// An input could not be read.
+    InputFailed = "input_failed",
+    /// A compressed input is damaged, cut, or followed by something else.
+    InputDamaged = "input_damaged",
+    /// A script ends in the middle of something.
+    ScriptIncomplete = "script_incomplete",
+    /// A script holds bytes that no script can have, or something too large.
+    ScriptInvalid = "script_invalid",
+    /// A script holds a meta-command or SQL that an import does not run.
+    ScriptRefused = "script_refused",
     /// The output could not be written.
     OutputFailed = "output_failed",
     /// The output exists already.

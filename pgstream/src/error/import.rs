@@ -17,6 +17,40 @@ pub enum ImportError {
         /// What the server said.
         source: ConnectionError,
     },
+    /// A statement of a script failed.
+    #[error("line {line} of the script failed: {statement}{}", CopyPosition(.source))]
+    Script {
+        /// Where it begins, counted from 1.
+        line: u64,
+        /// Its beginning, without values.
+        statement: String,
+        /// What the server said.
+        source: ConnectionError,
+    },
+    /// A script holds a statement that an import does not run.
+    #[error("line {line} of the script is not imported: {statement}: {problem}")]
+    ScriptRefused {
+        /// Where it begins, counted from 1.
+        line: u64,
+        /// Its beginning, without values.
+        statement: String,
+        /// Why not.
+        problem: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A script ends where it may end, and yet not all of it is there.
+    #[error("the script is not complete: {problem}")]
+    ScriptIncomplete {
+        /// What is missing.
+        problem: String,
+    },
+    /// A file was read twice and was not the same.
+    #[error("the script was changed while it was imported")]
+    ScriptChanged,
+    /// Everything was written, and could not be committed.
+    #[error("could not commit what was written")]
+    Commit(#[source] ConnectionError),
     /// Rows did not get there.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -124,11 +158,31 @@ pub enum ImportError {
     },
 }
 
+/// `, COPY t, line 3, column a` where the server tells it.
+struct CopyPosition<'a>(&'a ConnectionError);
+
+impl std::fmt::Display for CopyPosition<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.copy_position() {
+            Some(position) => write!(f, " ({position})"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl ImportError {
     pub(super) fn code(&self) -> ErrorCode {
         match self {
             Self::Connection(e) => e.code(),
-            Self::Apply { .. } | Self::CleanUp { .. } | Self::NotOurs { .. } | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
+            Self::Script { .. }
+            | Self::Commit(_)
+            | Self::Apply { .. }
+            | Self::CleanUp { .. }
+            | Self::NotOurs { .. }
+            | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
+            Self::ScriptRefused { .. } => ErrorCode::ScriptRefused,
+            Self::ScriptIncomplete { .. } => ErrorCode::ScriptIncomplete,
+            Self::ScriptChanged => ErrorCode::InputChanged,
             Self::Data(e) => e.code(),
             Self::NotEmpty { .. } | Self::HoldsRows { .. } => ErrorCode::TargetNotEmpty,
             Self::Busy { .. } | Self::TakenOver { .. } => ErrorCode::TargetBusy,
@@ -144,7 +198,12 @@ impl ImportError {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::Connection(e) => e.hint(),
-            Self::Apply { source, .. } => source.hint(),
+            Self::Apply { source, .. } | Self::Script { source, .. } | Self::Commit(source) => source.hint(),
+            Self::ScriptRefused { hint, .. } => (*hint).into(),
+            Self::ScriptIncomplete { .. } => {
+                "The script was cut or changed. Compare its size and hash with the original, and get it again.".into()
+            }
+            Self::ScriptChanged => "Somebody writes to the file. Run the same command again when it is finished.".into(),
             Self::Data(e) => e.hint(),
             Self::NotEmpty { .. } => "Name an empty database, or make one with CREATE DATABASE … TEMPLATE template0.".into(),
             Self::HoldsRows { .. } => "Somebody writes to the target. Empty the table, or leave it out.".into(),
@@ -187,7 +246,7 @@ impl ImportError {
     /// When the same call may work.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Connection(e) | Self::Apply { source: e, .. } => e.retry(),
+            Self::Connection(e) | Self::Apply { source: e, .. } | Self::Script { source: e, .. } | Self::Commit(e) => e.retry(),
             Self::Data(e) => e.retry(),
             Self::Busy { .. } | Self::Forgotten { .. } => Retry::Now,
             Self::Unsteady { .. } => Retry::Now,
@@ -199,8 +258,9 @@ impl ImportError {
             | Self::HoldsRows { .. }
             | Self::CleanUp { .. }
             | Self::NotOurs { .. }
+            | Self::ScriptChanged
             | Self::OtherDatabase { .. } => Retry::AfterOperator,
-            Self::Mismatch { .. } => Retry::Never,
+            Self::Mismatch { .. } | Self::ScriptRefused { .. } | Self::ScriptIncomplete { .. } => Retry::Never,
         }
     }
 }

@@ -49,8 +49,8 @@ pub(crate) fn expectations(loaded: &[Loaded]) -> Vec<Expectation> {
 pub(crate) async fn check_table(session: &mut CopySession, expected: &Expectation, verify: Verify) -> Result<(), ImportError> {
     let found = match verify {
         Verify::None => return Ok(()),
-        Verify::Rows => format!("{} rows", count_rows(session, &expected.table, expected.is_root).await?),
-        Verify::Checksum => describe(&hash_rows(session, expected, Rows::All).await?),
+        Verify::Rows => format!("{} rows", count_rows(session, expected, None).await?),
+        Verify::Checksum => describe(&hash_pinned(session, expected, None).await?),
     };
     let wanted = match verify {
         Verify::Checksum => describe(&expected.content),
@@ -61,6 +61,9 @@ pub(crate) async fn check_table(session: &mut CopySession, expected: &Expectatio
         false => Err(ImportError::Mismatch { relation: expected.table.to_string(), expected: wanted, found }),
     }
 }
+
+/// Rows that were written by the transaction that reads.
+const OF_THIS_TRANSACTION: &str = "xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid";
 
 /// Compares the rows that this transaction has put into a table with those that were read. `before`: how many the table had.
 /// Nobody else may write to it meanwhile.
@@ -81,13 +84,13 @@ pub(crate) async fn check_added(
     if verify == Verify::None {
         return Ok(());
     }
-    let (rows, after) = (expected.content.rows(), count_rows(session, &expected.table, expected.is_root).await?);
+    let (rows, after) = (expected.content.rows(), count_rows(session, expected, None).await?);
     if after.checked_sub(before) != Some(rows) {
         let found = i128::from(after) - i128::from(before);
         return Err(mismatch(format!("{rows} rows"), format!("{found} rows")));
     }
     if verify == Verify::Checksum {
-        let found = hash_rows(session, expected, Rows::OfThisTransaction).await?;
+        let found = hash_pinned(session, expected, Some(OF_THIS_TRANSACTION)).await?;
         if describe(&found) != describe(&expected.content) {
             return Err(mismatch(describe(&expected.content), describe(&found)));
         }
@@ -95,25 +98,31 @@ pub(crate) async fn check_added(
     Ok(())
 }
 
-/// Which rows of a table are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rows {
-    All,
-    /// Those that were written by the transaction that reads.
-    OfThisTransaction,
-}
-
 fn describe(content: &ContentHash) -> String {
     format!("{} rows with hash {content}", content.rows())
 }
 
-/// How many rows a table holds, or all below a root.
-///
-/// # Errors
-/// Whatever the statement may give.
-pub(crate) async fn count_rows(session: &mut CopySession, table: &QualifiedName, is_root: bool) -> Result<u64, ConnectionError> {
+/// How many rows there are, or how many of them fulfil a condition.
+pub(super) async fn count_rows(
+    session: &mut CopySession,
+    expected: &Expectation,
+    condition: Option<&'static str>,
+) -> Result<u64, ConnectionError> {
+    count_in(session, &expected.table, expected.is_root, condition).await
+}
+
+/// How many rows a table has, or all below a root, or how many of them fulfil a condition.
+pub(super) async fn count_in(
+    session: &mut CopySession,
+    table: &QualifiedName,
+    is_root: bool,
+    condition: Option<&'static str>,
+) -> Result<u64, ConnectionError> {
     let mut sql = Ddl::new();
-    sql.sql("SELECT count(*) FROM ").sql(if is_root { "" } else { "ONLY " }).name(table);
+    sql.sql("SELECT pg_catalog.count(*) FROM ").sql(if is_root { "" } else { "ONLY " }).name(table);
+    if let Some(condition) = condition {
+        sql.sql(" WHERE ").sql(condition);
+    }
     let answer = session.simple(sql.as_str()).await?;
     answer.first().and_then(|a| a.text(0, 0)?.parse().ok()).ok_or_else(|| ConnectionError::Protocol {
         server: session.describe().to_owned(),
@@ -121,22 +130,45 @@ pub(crate) async fn count_rows(session: &mut CopySession, table: &QualifiedName,
     })
 }
 
-async fn hash_rows(session: &mut CopySession, expected: &Expectation, which: Rows) -> Result<ContentHash, ConnectionError> {
+/// The content, or that of the rows that fulfil a condition, read with the settings that a hash is over. They end with the
+/// transaction, or with the part of it that is rolled back to.
+async fn hash_pinned(
+    session: &mut CopySession,
+    expected: &Expectation,
+    condition: Option<&'static str>,
+) -> Result<ContentHash, ConnectionError> {
     let version = session.parameter("server_version").and_then(ServerVersion::parse);
     let is_sql_ascii = session.parameter("server_encoding") == Some("SQL_ASCII");
     let pins = version.map(|v| pin_settings(v, is_sql_ascii)).unwrap_or_default();
     let mut sql = Ddl::new();
-    // The settings end with the transaction, or with the part of it that is rolled back to.
-    let is_inside = session.transaction_status() == TransactionStatus::InTransaction;
-    let (begin, end) = match is_inside {
-        true => ("SAVEPOINT pgstream; ", "ROLLBACK TO SAVEPOINT pgstream; RELEASE SAVEPOINT pgstream"),
-        false => ("BEGIN TRANSACTION READ ONLY; ", "COMMIT"),
+    let (begin, end) = match session.transaction_status() {
+        TransactionStatus::InTransaction => {
+            ("SAVEPOINT pgstream; ", "ROLLBACK TO SAVEPOINT pgstream; RELEASE SAVEPOINT pgstream")
+        }
+        _ => ("BEGIN TRANSACTION READ ONLY; ", "COMMIT"),
     };
-    sql.sql(begin).deparsed(&pins).sql("COPY (SELECT ");
-    sql.idents(expected.columns.iter().map(String::as_str)).sql(" FROM ").sql(if expected.is_root { "" } else { "ONLY " });
-    sql.name(&expected.table);
-    if which == Rows::OfThisTransaction {
-        sql.sql(" WHERE xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid");
+    sql.sql(begin).deparsed(&pins);
+    session.execute(sql.as_str()).await?;
+    let content = hash_where(session, expected, condition).await?;
+    session.execute(end).await?;
+    Ok(content)
+}
+
+/// The content, read with the settings that the session has.
+pub(super) async fn hash_rows(session: &mut CopySession, expected: &Expectation) -> Result<ContentHash, ConnectionError> {
+    hash_where(session, expected, None).await
+}
+
+async fn hash_where(
+    session: &mut CopySession,
+    expected: &Expectation,
+    condition: Option<&'static str>,
+) -> Result<ContentHash, ConnectionError> {
+    let mut sql = Ddl::new();
+    sql.sql("COPY (SELECT ").idents(expected.columns.iter().map(String::as_str)).sql(" FROM ");
+    sql.sql(if expected.is_root { "" } else { "ONLY " }).name(&expected.table);
+    if let Some(condition) = condition {
+        sql.sql(" WHERE ").sql(condition);
     }
     sql.sql(") TO STDOUT");
     if expected.format == CopyFormat::Binary {
@@ -149,6 +181,5 @@ async fn hash_rows(session: &mut CopySession, expected: &Expectation, which: Row
             rows.piece(piece);
         }
     }
-    session.execute(end).await?;
     Ok(rows.content())
 }

@@ -10,7 +10,7 @@ use crate::name::QualifiedName;
 use crate::progress::Run;
 use crate::report::{TableReport, Verify};
 
-use super::check_rows::{check_added, count_rows, expectations};
+use super::check_rows::{check_added, count_in, expectations};
 use super::fence::Fence;
 use super::ledger::Ledger;
 use super::plan::LoadGroup;
@@ -162,7 +162,7 @@ impl<'s> Loader<'s> {
         let target = group.target();
         let before = match into {
             LoadInto::Added(verify) if verify != Verify::None => {
-                count_rows(session, &target.table, target.is_through_root).await?
+                count_in(session, &target.table, target.is_through_root, None).await?
             }
             _ => 0,
         };

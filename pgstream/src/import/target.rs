@@ -95,9 +95,25 @@ impl Target {
     /// # Errors
     /// [`ImportError::OtherDatabase`] if it did not; whatever connecting may give.
     pub(crate) async fn session(&self) -> Result<TargetSession, ImportError> {
+        let mut session = self.checked_session(SETTINGS).await?;
+        let version = session.parameter("server_version").and_then(ServerVersion::parse);
+        self.silence_triggers(&mut session, version).await?;
+        Ok(session)
+    }
+
+    /// Opens a session for a script, with the settings that a new session has: it proves first that it came to the database that was
+    /// admitted.
+    ///
+    /// # Errors
+    /// As of [`session`](Self::session).
+    pub(crate) async fn script_session(&self) -> Result<TargetSession, ImportError> {
+        self.checked_session("").await
+    }
+
+    async fn checked_session(&self, settings: &str) -> Result<TargetSession, ImportError> {
         let mut session = CopySession::open(self.destination.config()).await?;
-        let mut sql = String::from(SETTINGS);
-        if session.parameter("server_encoding") == Some("SQL_ASCII") {
+        let mut sql = String::from(settings);
+        if !settings.is_empty() && session.parameter("server_encoding") == Some("SQL_ASCII") {
             // It takes any bytes, and must get those that the source has.
             sql.push_str("SET client_encoding = 'SQL_ASCII'; ");
         }
@@ -118,7 +134,6 @@ impl Target {
         if let Some(started) = started {
             self.started.lock().expect("no holder panics").insert(session.backend_pid(), started.to_owned());
         }
-        self.silence_triggers(&mut session, version).await?;
         Ok(session)
     }
 

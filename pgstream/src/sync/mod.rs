@@ -7,7 +7,7 @@ mod report;
 mod survey;
 pub mod verify;
 
-pub use crate::import::Mode;
+pub use crate::report::Mode;
 pub use options::{Parts, SyncOptions};
 pub use report::SyncReport;
 pub use survey::{CheckReport, PlannedEntry, PlannedTable, SyncPlan, check, plan};

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::Filter;
 use crate::error::ArchiveError;
-use crate::import::{Mode, Reach};
-use crate::report::Verify;
+use crate::import::Reach;
+use crate::report::{Mode, Verify};
 
 /// Which parts are carried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::import::{Dropped, Mode};
+use crate::import::Dropped;
 use crate::progress::Run;
-use crate::report::{EndReport, Proven, SnapshotKind, TableReport, TargetState};
+use crate::report::{EndReport, Mode, Proven, SnapshotKind, TableReport, TargetState};
 
 use super::Done;
 

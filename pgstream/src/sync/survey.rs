@@ -11,10 +11,10 @@ use crate::data::ValueReader;
 use crate::error::Error;
 use crate::export::{choose, fingerprint, identify};
 use crate::guard::{DatabaseIdentity, Destination};
-use crate::import::preflight::{self, Finding, PreflightReport, RunShape, Severity, Wanted};
-use crate::import::{Dropped, Graph, Mode, Replacing};
+use crate::import::preflight::{self, Finding, PreflightReport, RunShape, Wanted};
+use crate::import::{Dropped, Graph, Replacing};
 use crate::progress::{Phase, Run};
-use crate::report::{EndReport, Failure, SnapshotKind, TargetState};
+use crate::report::{EndReport, Failure, Mode, SnapshotKind, TargetState};
 
 use super::options::SyncOptions;
 
@@ -144,19 +144,6 @@ fn output_options(options: &SyncOptions) -> OutputOptions {
         // The drop statements are kept: they are how things are taken back.
         clean: !options.fills_existing(),
         ..OutputOptions::default()
-    }
-}
-
-impl PreflightReport {
-    /// Says what is no error, as warnings and lines for the log.
-    pub(super) fn tell(&self, run: &Run) {
-        for finding in &self.findings {
-            let text = format!("{} ({})", finding.what, finding.remedy);
-            match finding.severity {
-                Severity::Note => run.log(text),
-                _ => run.warn(text),
-            }
-        }
     }
 }
 

@@ -23,6 +23,10 @@ pub struct RunShape {
     pub fills_existing: bool,
     /// And these tables may hold rows.
     pub may_hold_rows: bool,
+    /// Loading sessions are replica sessions where that is allowed, in which ordinary triggers do not fire.
+    pub is_replica: bool,
+    /// Something is made that only `CREATE` on the database allows: a schema, for one.
+    pub makes_schemas: bool,
     /// Event triggers of the target may fire.
     pub allow_event_triggers: bool,
     /// A pooler in between is known to keep one server session for each of ours.
@@ -47,6 +51,8 @@ impl Default for RunShape {
             fills_existing: false,
             may_hold_rows: false,
             is_one_transaction: false,
+            is_replica: true,
+            makes_schemas: true,
             allow_event_triggers: false,
             allow_pooler: false,
             one_connection: None,
