@@ -192,11 +192,10 @@ impl<'a> Pair<'a> {
     pub(crate) async fn sync(
         &self,
         context: &Context,
-        databases: &Databases,
         (args, safety): (&GuardArgs, &SafetyArgs),
         options: &SyncOptions,
     ) -> Result<Saved<SyncReport>, Problem> {
-        let safety = databases.safety(safety, options.mode)?;
+        let safety = self.databases.safety(safety, options.mode)?;
         let destination = self.admit(context, args).await?;
         Ok(pgstream::operation::sync(self.source.config(), destination, options, safety.as_ref(), &context.run).await?)
     }

@@ -1,7 +1,6 @@
 //! `--mode append`: rows are added to those that are there, once and provably, and taken out again if the run fails.
 
-use pgstream::import::Mode;
-use pgstream::sync::SyncOptions;
+use pgstream::sync::{Mode, SyncOptions};
 use pgstream::{ErrorCode, Proven, Run, TargetState, Verify};
 use pgstream_tests::chaos::{ChaosProxy, Direction, End, Fault, Rule, When, Which};
 use pgstream_tests::cluster::Cluster;

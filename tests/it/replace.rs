@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use pgstream::catalog::{Filter, kind_names};
-use pgstream::import::{Mode, Reason};
-use pgstream::sync::{SyncOptions, plan};
+use pgstream::import::Reason;
+use pgstream::sync::{Mode, SyncOptions, plan};
 use pgstream::{ErrorCode, Failure, Proven, Run, TargetState, Verify};
 use pgstream_tests::chaos::{ChaosProxy, Direction, End, Fault, Random, Rule, When, Which};
 use pgstream_tests::cluster::{Cluster, majors};

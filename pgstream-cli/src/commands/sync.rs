@@ -1,9 +1,9 @@
 //! `pgstream sync`: one database into another.
 
+use pgstream::Proven;
 use pgstream::catalog::Filter;
 use pgstream::import::Reason;
-use pgstream::sync::{SyncOptions, SyncPlan};
-use pgstream::{Mode, Proven};
+use pgstream::sync::{Mode, SyncOptions, SyncPlan};
 
 use crate::Outcome;
 use crate::args::{GuardArgs, SyncArgs};
@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &SyncArgs, context: &Context, databases: &Database
         let finished = Finished::new(&plan)?.reading(describe(&plan));
         return Ok(finished.next_if(is_plain(&args.guard, &args.options), || format!("pgstream check {ends}")));
     }
-    let report = pair.sync(context, databases, (&args.guard, &args.safety), &args.options).await?;
+    let report = pair.sync(context, (&args.guard, &args.safety), &args.options).await?;
     let finished = Finished::new(&report)?;
     let is_success = report.report.proven != Proven::None || args.options.accept_unproven || args.options.schema_only;
     Ok(match is_success {

@@ -12,7 +12,7 @@ use crate::connection::ConnectionConfig;
 use crate::guard::Destination;
 use crate::import::{ImportOptions, ImportReport};
 use crate::progress::{Phase, Run};
-use crate::report::{Failure, Mode};
+use crate::report::{Failure, Mode, TargetState};
 use crate::storage::Source;
 use crate::sync::{SyncOptions, SyncReport};
 
@@ -65,7 +65,7 @@ pub async fn import(
     saving(destination, options.mode, safety, run, |destination| crate::import::import(from, destination, options, run)).await
 }
 
-/// Copies a live database, after a safety backup of what is there if one is due. Without `safety` none is made.
+/// Copies a database into another, after a safety backup of what is there if one is due. Without `safety` none is made.
 ///
 /// # Errors
 /// As of [`SafetyBackups::take_if_due`], and then nothing was written; and of [`sync`](crate::sync::sync).
@@ -79,6 +79,7 @@ pub async fn sync(
     safety: Option<&SafetyBackups>,
     run: &Run,
 ) -> Result<Saved<SyncReport>, Failure> {
+    options.check().map_err(|error| Failure::new(error, TargetState::Untouched, run))?;
     saving(destination, options.mode, safety, run, |destination| crate::sync::sync(source, destination, options, run)).await
 }
 

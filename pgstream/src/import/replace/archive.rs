@@ -47,7 +47,7 @@ pub struct Replacing {
     /// It covers everything that the target holds.
     pub(crate) covers_all: bool,
     /// What the source has, wanted or not: catalog and identity.
-    at_source: HashSet<(u32, String)>,
+    pub(crate) at_source: HashSet<(u32, String)>,
 }
 
 impl Replacing {
