@@ -9,6 +9,7 @@ mod faults;
 mod guard;
 mod harness_selftest;
 mod layers;
+mod loading;
 mod marker;
 mod preflight;
 mod server;

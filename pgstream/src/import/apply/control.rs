@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::archive::TocEntry;
 use crate::connection::CopySession;
 use crate::data::SequenceValue;
 use crate::ddl::Ddl;
 use crate::error::{ConnectionError, DataError, ImportError, Retry};
 
+use super::super::large_objects;
 use super::super::ledger::{CONNECTION_LIMIT, Ledger, entry_name};
 use super::super::load::is_worth_repeating;
 use super::super::plan::LoadPlan;
@@ -20,8 +22,8 @@ const ASK_WITHIN: Duration = Duration::from_secs(30);
 /// What is done over the control session, one after the other.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step<'a> {
-    Before,
     LargeObjects,
+    Before,
     Sequences(&'a [SequenceValue]),
     CheckLedger,
     Owners,
@@ -60,8 +62,8 @@ impl Apply<'_> {
 
     async fn step(&self, control: &mut CopySession, plan: &LoadPlan, step: Step<'_>) -> Result<(), ImportError> {
         match step {
+            Step::LargeObjects => self.make_large_objects(control, &plan.large_object_entries).await,
             Step::Before => self.make_in_order(control, &plan.before).await,
-            Step::LargeObjects => self.copy_large_objects(control, plan).await,
             Step::Sequences(values) => self.set_sequences(control, plan, values).await,
             Step::CheckLedger => self.check_ledger(control, plan).await,
             // Owners are given to what is in the ledger already, and giving one twice does no harm.
@@ -93,11 +95,23 @@ impl Apply<'_> {
         unreachable!("the loop above returns")
     }
 
+    /// Makes large objects, less those that the ledger has.
+    async fn make_large_objects(&self, control: &mut CopySession, places: &[usize]) -> Result<(), ImportError> {
+        if places.is_empty() {
+            return Ok(());
+        }
+        let recorded: HashSet<u32> = Ledger::recorded(control).await?.into_iter().collect();
+        let entries = places.iter().map(|place| &self.toc.entries[*place]);
+        let open: Vec<&TocEntry> = entries.filter(|entry| !recorded.contains(&entry.id.0)).collect();
+        large_objects::make(control, &open, self.run).await
+    }
+
     /// Makes entries one after the other, less those that the ledger has.
     async fn make_in_order(&self, control: &mut CopySession, places: &[usize]) -> Result<(), ImportError> {
         let recorded: HashSet<u32> = Ledger::recorded(control).await?.into_iter().collect();
         let open: Vec<usize> = places.iter().copied().filter(|p| !recorded.contains(&self.toc.entries[*p].id.0)).collect();
-        let make = |place: usize| self.with_ledger(place, &with_defaults(&self.toc.entries[place]));
+        let make =
+            |place: usize| self.with_ledger(place, &with_defaults(&self.toc.entries[place], &self.toc.entries[place].create));
         self.apply_in_order(control, &open, make).await
     }
 
