@@ -2,6 +2,7 @@
 
 mod cancel;
 mod cli;
+mod cycles;
 mod dependencies;
 mod documentation;
 mod export;
