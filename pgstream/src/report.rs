@@ -34,6 +34,19 @@ pub enum Verify {
     None,
 }
 
+/// What is in the target, and what is to become of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Mode {
+    /// The target holds no objects of users; if the run fails it holds none again.
+    #[default]
+    Empty,
+    /// Whatever the target holds stays, and more comes to it. Imports only.
+    Append,
+}
+
 /// What a run left in the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -57,6 +70,19 @@ impl fmt::Display for TargetState {
             Self::Replaced => "replaced",
         })
     }
+}
+
+/// How the source's snapshot was held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum SnapshotKind {
+    /// By two connections, and any number of others read in it: one that breaks is replaced.
+    #[default]
+    #[serde(rename = "exported")]
+    Exported,
+    /// By the only connection, over which everything was read: had it broken, the run would have been over.
+    #[serde(rename = "single connection")]
+    SingleConnection,
 }
 
 /// One end of a run.

@@ -54,7 +54,7 @@ async fn round_trip(db: &TestDb) -> Result<(), String> {
 }
 
 /// The fixtures of object kinds, each with those of its `.sinceNN` parts that a major knows.
-fn object_fixtures() -> Vec<String> {
+pub(crate) fn object_fixtures() -> Vec<String> {
     let folder = fixtures().join("objects");
     let names = std::fs::read_dir(folder).expect("there are fixtures").map(|entry| entry.expect("it can be read").path());
     let names = names.map(|path: PathBuf| path.file_stem().expect("a file has a name").to_string_lossy().into_owned());
@@ -63,7 +63,7 @@ fn object_fixtures() -> Vec<String> {
     names
 }
 
-async fn with_object_fixture(cluster: &Arc<Cluster>, name: &str) -> TestDb {
+pub(crate) async fn with_object_fixture(cluster: &Arc<Cluster>, name: &str) -> TestDb {
     let mut db = TestDb::create(cluster).await.with_fixture(&format!("objects/{name}")).await;
     for since in 14..=cluster.major() {
         let part = format!("objects/{name}.since{since}");
@@ -74,11 +74,8 @@ async fn with_object_fixture(cluster: &Arc<Cluster>, name: &str) -> TestDb {
     db
 }
 
-/// The web shop without its extended statistics, a kind that is refused.
 async fn shop(cluster: &Arc<Cluster>) -> TestDb {
-    let db = TestDb::create(cluster).await.with_shop(1).await;
-    db.execute("drop statistics shop.orders_placed_status").await;
-    db
+    TestDb::create(cluster).await.with_shop(1).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

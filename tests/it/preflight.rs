@@ -7,6 +7,7 @@ use pgstream::catalog::{ObjectId, Section, SequenceData, TableData};
 use pgstream::connection::{Connection, ConnectionConfig, Environment};
 use pgstream::import::contents;
 use pgstream::import::preflight::{PreflightReport, RunShape, Severity, Wanted, preflight, rule_words};
+use pgstream::import::script_rule_words;
 use pgstream::{ErrorCode, QualifiedName};
 use pgstream_tests::cluster::{Cluster, majors};
 use pgstream_tests::command::workspace;
@@ -484,7 +485,8 @@ async fn the_disk_of_a_server_on_this_machine_is_measured() {
 fn the_documentation_lists_every_rule() {
     let text = std::fs::read_to_string(workspace().join("docs/preflight.md")).expect("docs/preflight.md is there");
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-    assert_eq!(rows.collect::<Vec<_>>(), rule_words(), "left: rows of docs/preflight.md, right: the rules");
+    let rules = [rule_words(), script_rule_words()].concat();
+    assert_eq!(rows.collect::<Vec<_>>(), rules, "left: rows of docs/preflight.md, right: the rules");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::table::Table;
 use crate::words::{bytes, count};
 
 pub(crate) async fn run(args: &SyncArgs, context: &Context, databases: &Databases) -> Outcome {
-    let from = database("--from", &args.from, "Load a script with psql -X -v ON_ERROR_STOP=1 -d DATABASE -f FILE.")?;
+    let from = database("--from", &args.from, "To load a script, use pgstream import.")?;
     let to = database("--to", &args.to, "To write a file, use pgstream export.")?;
     let pair = Pair::new(context, databases, from, to)?;
     let ends = ends((from, &pair.source), (to, &pair.target));

@@ -39,6 +39,24 @@ pub enum ArchiveError {
         /// `zstd`, `gzip` or `lz4`.
         method: &'static str,
     },
+    /// A compressed input cannot be decompressed.
+    #[error("could not decompress the {method} input at byte {offset}: {problem}")]
+    InputDamaged {
+        /// `zstd`, `gzip` or `lz4`.
+        method: &'static str,
+        /// How many bytes of the compressed input had been taken when it was noticed.
+        offset: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An input could not be read.
+    #[error("could not read the input behind byte {offset}")]
+    InputFailed {
+        /// How many bytes of it had been taken.
+        offset: u64,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// Entries were promised and not written: the archive would have looked complete.
     #[error("{count} entries of the archive were not written, among them {example}")]
     EntriesMissing {
@@ -70,6 +88,8 @@ impl ArchiveError {
             Self::Storage(e) => e.code(),
             Self::OptionUnsupported { .. } | Self::OptionConflict { .. } | Self::OptionValue { .. } => ErrorCode::OptionInvalid,
             Self::CompressionNotBuilt { .. } => ErrorCode::OptionInvalid,
+            Self::InputDamaged { .. } => ErrorCode::InputDamaged,
+            Self::InputFailed { .. } => ErrorCode::InputFailed,
             Self::EntriesMissing { .. } | Self::Order { .. } => ErrorCode::OutputFailed,
             Self::RowUnfinished { .. } => ErrorCode::CopyOut,
         }
@@ -91,6 +111,10 @@ impl ArchiveError {
             Self::CompressionNotBuilt { method } => {
                 format!("Choose another method, or build pgstream with the feature {method}.")
             }
+            Self::InputDamaged { .. } => {
+                "The file was cut or changed, or its transfer was. Compare its size and hash with the original.".into()
+            }
+            Self::InputFailed { .. } => "Look at the cause: the disk, or whoever wrote into the pipe.".into(),
             Self::EntriesMissing { .. } | Self::Order { .. } => {
                 "This is a defect of pgstream or of the program that embeds it. Please report it.".into()
             }
@@ -103,6 +127,7 @@ impl ArchiveError {
         match self {
             Self::Storage(e) => e.retry(),
             Self::RowUnfinished { .. } => Retry::Now,
+            Self::InputFailed { .. } => Retry::AfterOperator,
             _ => Retry::Never,
         }
     }

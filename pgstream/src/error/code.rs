@@ -44,13 +44,15 @@ error_codes! {
     CatalogDecode = "catalog_decode",
     /// The database holds objects of kinds that are not carried yet.
     CatalogUnsupportedObject = "catalog_unsupported_object",
+    /// A database without an encoding has definitions that are no UTF-8.
+    CatalogEncoding = "catalog_encoding",
     /// The source is itself a database that a run had not finished loading.
     SourceUnfinished = "source_unfinished",
     /// Tables kept changing while they were being locked.
     CatalogUnstable = "catalog_unstable",
     /// A lock on a table could not be had in time.
     LockTimeout = "lock_timeout",
-    /// The snapshot was lost: both connections that held it ended.
+    /// The snapshot was lost: the connections that held it ended.
     SnapshotLost = "snapshot_lost",
     /// The snapshot became older than `--max-snapshot-age` allows.
     SnapshotTooOld = "snapshot_too_old",
@@ -78,6 +80,8 @@ error_codes! {
     TargetBusy = "target_busy",
     /// Rows could not be read from the source.
     CopyOut = "copy_out",
+    /// A row is too large for the format that it has to travel in.
+    RowTooLarge = "row_too_large",
     /// Rows could not be written to the target.
     CopyIn = "copy_in",
     /// A repeated read did not give the same rows.
@@ -86,6 +90,24 @@ error_codes! {
     ApplyFailed = "apply_failed",
     /// What arrived is not what was read.
     VerificationFailed = "verification_failed",
+    /// No backup has that name, or several begin with it.
+    BackupUnknown = "backup_unknown",
+    /// The backup is incomplete, of a newer pgstream, or in use.
+    BackupUnusable = "backup_unusable",
+    /// The folder of backups, or something in it, could not be read or removed.
+    BackupUnreadable = "backup_unreadable",
+    /// An input was not the same when it was read again.
+    InputChanged = "input_changed",
+    /// An input could not be read.
+    InputFailed = "input_failed",
+    /// A compressed input is damaged, cut, or followed by something else.
+    InputDamaged = "input_damaged",
+    /// A script ends in the middle of something.
+    ScriptIncomplete = "script_incomplete",
+    /// A script holds bytes that no script can have, or something too large.
+    ScriptInvalid = "script_invalid",
+    /// A script holds a meta-command or SQL that an import does not run.
+    ScriptRefused = "script_refused",
     /// The output could not be written.
     OutputFailed = "output_failed",
     /// The output exists already.

@@ -96,6 +96,11 @@ impl ConnectionError {
         self.server_error().map(|e| e.sqlstate.as_str())
     }
 
+    /// Where in the rows of a COPY the server was.
+    pub(super) fn copy_position(&self) -> Option<&str> {
+        self.server_error().and_then(|e| e.copy_position())
+    }
+
     pub(super) fn code(&self) -> ErrorCode {
         match self {
             Self::Parse { .. } => ErrorCode::ConnectionString,
@@ -116,6 +121,11 @@ impl ConnectionError {
             Self::Unreachable { .. } => "Check the host and port, and that the server is running and reachable from here.".into(),
             Self::Authentication { .. } => {
                 "Check the user and the password (URL, PGPASSWORD or ~/.pgpass) and the server's pg_hba.conf.".into()
+            }
+            Self::Refused { source, .. } if source.is_refused_parameter() => {
+                "A pooler takes but a few parameters: leave options out of the connection string and PGOPTIONS out of the \
+                 environment, or name the server's own address."
+                    .into()
             }
             Self::Refused { source, .. } => match source.sqlstate.as_str() {
                 "3D000" => "Check the name of the database, or create it first.".into(),
@@ -148,6 +158,7 @@ impl ConnectionError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Unreachable { .. } | Self::Lost { .. } => Retry::Now,
+            Self::Refused { source, .. } if source.is_refused_parameter() => Retry::AfterOperator,
             Self::Server { source, .. } | Self::Refused { source, .. } | Self::Authentication { source, .. } => {
                 Retry::from_sqlstate(&source.sqlstate)
             }

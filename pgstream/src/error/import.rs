@@ -17,6 +17,40 @@ pub enum ImportError {
         /// What the server said.
         source: ConnectionError,
     },
+    /// A statement of a script failed.
+    #[error("line {line} of the script failed: {statement}{}", CopyPosition(.source))]
+    Script {
+        /// Where it begins, counted from 1.
+        line: u64,
+        /// Its beginning, without values.
+        statement: String,
+        /// What the server said.
+        source: ConnectionError,
+    },
+    /// A script holds a statement that an import does not run.
+    #[error("line {line} of the script is not imported: {statement}: {problem}")]
+    ScriptRefused {
+        /// Where it begins, counted from 1.
+        line: u64,
+        /// Its beginning, without values.
+        statement: String,
+        /// Why not.
+        problem: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A script ends where it may end, and yet not all of it is there.
+    #[error("the script is not complete: {problem}")]
+    ScriptIncomplete {
+        /// What is missing.
+        problem: String,
+    },
+    /// A file was read twice and was not the same.
+    #[error("the script was changed while it was imported")]
+    ScriptChanged,
+    /// Everything was written, and could not be committed.
+    #[error("could not commit what was written")]
+    Commit(#[source] ConnectionError),
     /// Rows did not get there.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -76,6 +110,20 @@ pub enum ImportError {
         /// What differs.
         problem: String,
     },
+    /// The marker of this run is gone.
+    #[error("the run was given up: its marker is gone from {target}, where another run has taken back what this one had made")]
+    TakenOver {
+        /// The target.
+        target: String,
+    },
+    /// The answer to the last COMMIT was lost, and nobody could be asked what became of it.
+    #[error("the answer to the last transaction ({transaction}) was lost: whether it was committed is not known")]
+    Unconfirmed {
+        /// Its number, for `pg_xact_status`.
+        transaction: u64,
+        /// How it was lost.
+        source: ConnectionError,
+    },
     /// The server forgot what it had confirmed.
     #[error("the target lost what it had confirmed: {problem}")]
     Forgotten {
@@ -84,14 +132,35 @@ pub enum ImportError {
     },
 }
 
+/// `, COPY t, line 3, column a` where the server tells it.
+struct CopyPosition<'a>(&'a ConnectionError);
+
+impl std::fmt::Display for CopyPosition<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.copy_position() {
+            Some(position) => write!(f, " ({position})"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl ImportError {
     pub(super) fn code(&self) -> ErrorCode {
         match self {
             Self::Connection(e) => e.code(),
-            Self::Apply { .. } | Self::CleanUp { .. } | Self::NotOurs { .. } | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
+            Self::Script { .. }
+            | Self::Commit(_)
+            | Self::Apply { .. }
+            | Self::CleanUp { .. }
+            | Self::NotOurs { .. }
+            | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
+            Self::ScriptRefused { .. } => ErrorCode::ScriptRefused,
+            Self::ScriptIncomplete { .. } => ErrorCode::ScriptIncomplete,
+            Self::ScriptChanged => ErrorCode::InputChanged,
             Self::Data(e) => e.code(),
             Self::NotEmpty { .. } | Self::HoldsRows { .. } => ErrorCode::TargetNotEmpty,
-            Self::Busy { .. } => ErrorCode::TargetBusy,
+            Self::Busy { .. } | Self::TakenOver { .. } => ErrorCode::TargetBusy,
+            Self::Unconfirmed { source, .. } => source.code(),
             Self::Mismatch { .. } => ErrorCode::VerificationFailed,
             Self::OtherDatabase { .. } => ErrorCode::GuardRefused,
         }
@@ -100,13 +169,22 @@ impl ImportError {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::Connection(e) => e.hint(),
-            Self::Apply { source, .. } => source.hint(),
+            Self::Apply { source, .. } | Self::Script { source, .. } | Self::Commit(source) => source.hint(),
+            Self::ScriptRefused { hint, .. } => (*hint).into(),
+            Self::ScriptIncomplete { .. } => {
+                "The script was cut or changed. Compare its size and hash with the original, and get it again.".into()
+            }
+            Self::ScriptChanged => "Somebody writes to the file. Run the same command again when it is finished.".into(),
             Self::Data(e) => e.hint(),
             Self::NotEmpty { .. } => "Name an empty database, or make one with CREATE DATABASE … TEMPLATE template0.".into(),
             Self::HoldsRows { .. } => "Somebody writes to the target. Empty the table, or leave it out.".into(),
             Self::Busy { .. } => "Wait for it to end, or cancel it.".into(),
             Self::NotOurs { .. } => {
                 "Look at what is in the target. When nothing of the broken run is left, drop the schema pgstream_loading.".into()
+            }
+            Self::CleanUp { source, .. } if source.sqlstate() == Some("55P03") => {
+                "Another session holds a lock on it. When that session has ended its transaction, run the same command again."
+                    .into()
             }
             Self::CleanUp { source, .. } => {
                 let next = "Something that is not of that run depends on it. Drop or move it, then run the same command again.";
@@ -118,6 +196,15 @@ impl ImportError {
             Self::Mismatch { .. } => {
                 "The target is not a copy of the source. Run again; if it happens again, please report it.".into()
             }
+            Self::TakenOver { .. } => {
+                "The sessions of this run were ended while it stood still, and another run went on. The target is that run's."
+                    .into()
+            }
+            Self::Unconfirmed { .. } => {
+                "If the target has no schema pgstream_loading, the run had come to its end: compare with pgstream verify. If it \
+                 has, run the same command again."
+                    .into()
+            }
             Self::OtherDatabase { .. } => "Name the server's own address, not one that is shared by several servers.".into(),
             Self::Forgotten { .. } => "The target's server was restarted. Run the same command again.".into(),
         }
@@ -126,15 +213,18 @@ impl ImportError {
     /// When the same call may work.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Connection(e) | Self::Apply { source: e, .. } => e.retry(),
+            Self::Connection(e) | Self::Apply { source: e, .. } | Self::Script { source: e, .. } | Self::Commit(e) => e.retry(),
             Self::Data(e) => e.retry(),
             Self::Busy { .. } | Self::Forgotten { .. } => Retry::Now,
             Self::NotEmpty { .. }
+            | Self::TakenOver { .. }
+            | Self::Unconfirmed { .. }
             | Self::HoldsRows { .. }
             | Self::CleanUp { .. }
             | Self::NotOurs { .. }
+            | Self::ScriptChanged
             | Self::OtherDatabase { .. } => Retry::AfterOperator,
-            Self::Mismatch { .. } => Retry::Never,
+            Self::Mismatch { .. } | Self::ScriptRefused { .. } | Self::ScriptIncomplete { .. } => Retry::Never,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! No error holds a password or the value of a cell in what it prints.
 
 mod archive;
+mod backup;
 mod catalog;
 mod code;
 mod connection;
@@ -12,17 +13,21 @@ mod data;
 mod guard;
 mod import;
 mod preflight;
+mod script;
 mod server;
 mod storage;
 
 pub use archive::ArchiveError;
+pub use backup::BackupError;
 pub use catalog::CatalogError;
 pub use code::ErrorCode;
 pub use connection::ConnectionError;
 pub use data::DataError;
 pub use guard::{GuardError, GuardRule};
 pub use import::ImportError;
+pub(crate) use preflight::NAME_THE_SERVER;
 pub use preflight::{PreflightError, PreflightProblem};
+pub use script::ScriptError;
 pub use server::ServerError;
 pub use storage::StorageError;
 
@@ -95,6 +100,12 @@ pub enum Error {
     /// See [`GuardError`].
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// See [`BackupError`].
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// See [`ScriptError`].
+    #[error(transparent)]
+    Script(#[from] ScriptError),
 }
 
 impl Error {
@@ -110,6 +121,8 @@ impl Error {
             Self::Storage(e) => e.code(),
             Self::Archive(e) => e.code(),
             Self::Guard(e) => e.code(),
+            Self::Backup(e) => e.code(),
+            Self::Script(e) => e.code(),
         }
     }
 
@@ -125,6 +138,8 @@ impl Error {
             Self::Storage(e) => e.hint(),
             Self::Archive(e) => e.hint(),
             Self::Guard(e) => e.hint(),
+            Self::Backup(e) => e.hint(),
+            Self::Script(e) => e.hint(),
         }
     }
 
@@ -140,6 +155,8 @@ impl Error {
             Self::Storage(e) => e.retry(),
             Self::Archive(e) => e.retry(),
             Self::Guard(e) => e.retry(),
+            Self::Backup(e) => e.retry(),
+            Self::Script(e) => e.retry(),
         }
     }
 }

@@ -27,10 +27,10 @@ mod write;
 
 use std::time::{Duration, Instant};
 
-use crate::archive::{ArchiveWriter, Compression, FinishedArchive, Format, Manifest, PlainWriter, SourceIdentity};
+use crate::archive::{ArchiveWriter, Compression, FinishedArchive, Format, Manifest, PlainWriter, SourceIdentity, Toc};
 use crate::catalog::{Catalog, Selection, Snapshot};
 use crate::connection::{Connection, ConnectionConfig};
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, PreflightError, PreflightProblem};
 use crate::guard::DatabaseIdentity;
 use crate::progress::{EventType, Phase, Run};
 use crate::report::{EndReport, Failure, Proven, TargetState};
@@ -59,7 +59,20 @@ const TICK: Duration = Duration::from_millis(500);
 /// `run.cancel()` ends the backends at the source, leaves no file, and makes this return the code `cancelled`. Dropping the
 /// future does the same without waiting.
 pub async fn export(source: &ConnectionConfig, to: Sink, options: &ExportOptions, run: &Run) -> Result<ExportReport, Failure> {
-    let is_file = matches!(to, Sink::Path(_));
+    let (report, _) = export_listed(source, to, options, run).await?;
+    run.announce(EventType::Report);
+    Ok(report)
+}
+
+/// As [`export`], with the table of contents of what was written, and without the event that tells of the report.
+pub(crate) async fn export_listed(
+    source: &ConnectionConfig,
+    to: Sink,
+    options: &ExportOptions,
+    run: &Run,
+) -> Result<(ExportReport, Toc), Failure> {
+    // An output of the caller's publishes nothing before it is finished, as a file does.
+    let is_file = matches!(to, Sink::Path(_) | Sink::Output(_));
     run.enter(Phase::Preflight);
     let source = &source.with_application_name(&format!("pgstream:{}", run.job()));
     let exported = tokio::select! {
@@ -67,9 +80,6 @@ pub async fn export(source: &ConnectionConfig, to: Sink, options: &ExportOptions
         exported = write_archive(source, to, options, run) => exported,
         () = run.tick(TICK) => unreachable!("ticks do not end"),
     };
-    if exported.is_ok() {
-        run.announce(EventType::Report);
-    }
     exported.map_err(|error| {
         // What went into a stream stays there; before the schema nothing is written into any output.
         let is_untouched = is_file || run.phase() == Phase::Preflight;
@@ -78,34 +88,47 @@ pub async fn export(source: &ConnectionConfig, to: Sink, options: &ExportOptions
     })
 }
 
-async fn write_archive(source: &ConnectionConfig, to: Sink, options: &ExportOptions, run: &Run) -> Result<ExportReport, Error> {
+async fn write_archive(
+    source: &ConnectionConfig,
+    to: Sink,
+    options: &ExportOptions,
+    run: &Run,
+) -> Result<(ExportReport, Toc), Error> {
     let started = Instant::now();
     let to = Output::open(to, options)?;
     if options.jobs > 1 {
         run.warn("a plain script is read by one connection: more jobs change nothing");
     }
     let identity = unless_cancelled(run, identify(source)).await?;
-    let taken = Snapshot::take(source, &options.filter, &options.snapshot(), run).await;
+    let is_pooled = identity.is_pooled || source.is_pooled_hint();
+    if is_pooled && options.jobs > 1 {
+        let problems = vec![PreflightProblem::pooled_jobs(options.jobs)];
+        return Err(PreflightError::Failed { problems }.into());
+    }
+    let how = options.snapshot().through_pooler(is_pooled);
+    let taken = Snapshot::take(source, &options.filter, &how, run).await;
     let (snapshot, selection, catalog) = match taken {
         Err(_) if run.is_cancelled() => return Err(Error::Cancelled),
         taken => taken?,
     };
-    let held = Held { source, options, run, identity: &identity, selection: &selection, catalog: &catalog };
+    let held = Held { options, run, identity: &identity, selection: &selection, catalog: &catalog };
     let name = to.name.clone();
     let compression = to.compression;
     let result = held.write(&snapshot, to).await;
+    let kind = snapshot.kind();
     snapshot.release().await;
-    let (finished, written) = match result {
+    let (finished, written, toc) = match result {
         Err(error) if error.code() == ErrorCode::Cancelled && run.is_cancelled() => return Err(Error::Cancelled),
         result => result?,
     };
-    Ok(ExportReport {
+    let report = ExportReport {
         from: end_report(source, &identity),
         to: name,
         format: Format::Plain,
         compression,
         bytes: written.tables.iter().map(|table| table.bytes).sum(),
         stored_bytes: finished.bytes,
+        snapshot: kind,
         proven: Proven::Rows,
         target: TargetState::Replaced,
         rows: written.tables.iter().map(|table| table.rows).sum(),
@@ -115,7 +138,8 @@ async fn write_archive(source: &ConnectionConfig, to: Sink, options: &ExportOpti
         milliseconds: started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
         warnings: run.warnings(),
         manifest: finished.manifest,
-    })
+    };
+    Ok((report, toc))
 }
 
 /// Who the source is. A server that only answers like PostgreSQL is refused here.
@@ -154,6 +178,7 @@ impl Output {
         let compression = options.compression.or_else(by_name).unwrap_or_default();
         let name = match &to {
             Sink::Stdout => "standard output".to_owned(),
+            Sink::Output(_) => "an output".to_owned(),
             _ => path.unwrap_or_else(|| "a stream".to_owned()),
         };
         let output = compression.encode(to.open(options.force)?)?;
@@ -163,7 +188,6 @@ impl Output {
 
 /// What is known once the snapshot is held.
 struct Held<'a> {
-    source: &'a ConnectionConfig,
     options: &'a ExportOptions,
     run: &'a Run,
     identity: &'a DatabaseIdentity,
@@ -172,7 +196,7 @@ struct Held<'a> {
 }
 
 impl Held<'_> {
-    async fn write(&self, snapshot: &Snapshot, to: Output) -> Result<(FinishedArchive, Written), Error> {
+    async fn write(&self, snapshot: &Snapshot, to: Output) -> Result<(FinishedArchive, Written, Toc), Error> {
         let mut manifest = Manifest::new(self.source_identity(), jiff::Timestamp::now().to_string());
         manifest.options = self.options.describe();
         choose::check_unsupported(self.catalog, self.options.skip_unsupported, self.run)?;
@@ -182,21 +206,21 @@ impl Held<'_> {
         let mut work = Work::new(snapshot, self.run);
         let result = async {
             work.write(self.catalog, &toc, writer.as_mut()).await?;
-            unless_cancelled(self.run, self.check_unchanged(&mut work)).await
+            unless_cancelled(self.run, self.check_unchanged(snapshot, &mut work)).await
         };
         let result = result.await;
         work.stop().await;
         result?;
         let written = work.finish(&mut manifest);
         let finished = unless_cancelled(self.run, async { Ok(writer.finish(manifest).await?) }).await?;
-        Ok((finished, written))
+        Ok((finished, written, toc))
     }
 
-    async fn check_unchanged(&self, work: &mut Work<'_>) -> Result<(), Error> {
+    async fn check_unchanged(&self, snapshot: &Snapshot, work: &mut Work<'_>) -> Result<(), Error> {
         if self.options.output.data_only {
             return Ok(());
         }
-        let changed = fingerprint::find_changed(self.source, &mut work.values, self.catalog).await?;
+        let changed = fingerprint::find_changed(snapshot, &mut work.values, self.catalog).await?;
         fingerprint::tell(changed, self.options.strict, self.run)
     }
 

@@ -49,8 +49,8 @@ pub(crate) fn expectations(loaded: &[Loaded]) -> Vec<Expectation> {
 pub(crate) async fn check_table(session: &mut CopySession, expected: &Expectation, verify: Verify) -> Result<(), ImportError> {
     let found = match verify {
         Verify::None => return Ok(()),
-        Verify::Rows => format!("{} rows", count_rows(session, expected).await?),
-        Verify::Checksum => describe(&hash_rows(session, expected).await?),
+        Verify::Rows => format!("{} rows", count_rows(session, expected, None).await?),
+        Verify::Checksum => describe(&hash_pinned(session, expected).await?),
     };
     let wanted = match verify {
         Verify::Checksum => describe(&expected.content),
@@ -66,9 +66,17 @@ fn describe(content: &ContentHash) -> String {
     format!("{} rows with hash {content}", content.rows())
 }
 
-async fn count_rows(session: &mut CopySession, expected: &Expectation) -> Result<u64, ConnectionError> {
+/// How many rows there are, or how many of them fulfil a condition.
+pub(super) async fn count_rows(
+    session: &mut CopySession,
+    expected: &Expectation,
+    condition: Option<&'static str>,
+) -> Result<u64, ConnectionError> {
     let mut sql = Ddl::new();
-    sql.sql("SELECT count(*) FROM ").sql(if expected.is_root { "" } else { "ONLY " }).name(&expected.table);
+    sql.sql("SELECT pg_catalog.count(*) FROM ").sql(if expected.is_root { "" } else { "ONLY " }).name(&expected.table);
+    if let Some(condition) = condition {
+        sql.sql(" WHERE ").sql(condition);
+    }
     let answer = session.simple(sql.as_str()).await?;
     answer.first().and_then(|a| a.text(0, 0)?.parse().ok()).ok_or_else(|| ConnectionError::Protocol {
         server: session.describe().to_owned(),
@@ -76,13 +84,24 @@ async fn count_rows(session: &mut CopySession, expected: &Expectation) -> Result
     })
 }
 
-async fn hash_rows(session: &mut CopySession, expected: &Expectation) -> Result<ContentHash, ConnectionError> {
+/// The content, read in a transaction of its own with the settings that a hash is over.
+async fn hash_pinned(session: &mut CopySession, expected: &Expectation) -> Result<ContentHash, ConnectionError> {
     let version = session.parameter("server_version").and_then(ServerVersion::parse);
-    let pins = version.map(|v| pin_settings(v, false)).unwrap_or_default();
+    let is_sql_ascii = session.parameter("server_encoding") == Some("SQL_ASCII");
+    let pins = version.map(|v| pin_settings(v, is_sql_ascii)).unwrap_or_default();
     let mut sql = Ddl::new();
-    sql.sql("BEGIN TRANSACTION READ ONLY; ").deparsed(&pins).sql("COPY (SELECT ");
-    sql.idents(expected.columns.iter().map(String::as_str)).sql(" FROM ").sql(if expected.is_root { "" } else { "ONLY " });
-    sql.name(&expected.table).sql(") TO STDOUT");
+    sql.sql("BEGIN TRANSACTION READ ONLY; ").deparsed(&pins);
+    session.execute(sql.as_str()).await?;
+    let content = hash_rows(session, expected).await?;
+    session.execute("COMMIT").await?;
+    Ok(content)
+}
+
+/// The content, read with the settings that the session has.
+pub(super) async fn hash_rows(session: &mut CopySession, expected: &Expectation) -> Result<ContentHash, ConnectionError> {
+    let mut sql = Ddl::new();
+    sql.sql("COPY (SELECT ").idents(expected.columns.iter().map(String::as_str)).sql(" FROM ");
+    sql.sql(if expected.is_root { "" } else { "ONLY " }).name(&expected.table).sql(") TO STDOUT");
     if expected.format == CopyFormat::Binary {
         sql.sql(" WITH (FORMAT binary)");
     }
@@ -93,6 +112,5 @@ async fn hash_rows(session: &mut CopySession, expected: &Expectation) -> Result<
             rows.piece(piece);
         }
     }
-    session.execute("COMMIT").await?;
     Ok(rows.content())
 }

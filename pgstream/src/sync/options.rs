@@ -5,18 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Filter;
-use crate::report::Verify;
-
-/// What is in the target, and what is to become of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Mode {
-    /// The target holds no objects of users; if the run fails it holds none again.
-    #[default]
-    Empty,
-}
+use crate::report::{Mode, Verify};
 
 /// Which parts are carried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +33,7 @@ pub struct SyncOptions {
     #[cfg_attr(feature = "clap", arg(short = 'j', long, default_value_t = 0))]
     pub jobs: u32,
     /// What is in the target, and what is to become of it.
-    #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
+    #[cfg_attr(feature = "clap", arg(long, default_value = "empty", value_parser = parse_mode()))]
     pub mode: Mode,
     /// How much is compared afterwards.
     #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
@@ -95,6 +84,14 @@ pub struct SyncOptions {
     /// Read what a serializable transaction could see, and wait for a moment when that is so
     #[cfg_attr(feature = "clap", arg(long))]
     pub serializable_deferrable: bool,
+}
+
+/// The modes that a sync has; an import has more.
+#[cfg(feature = "clap")]
+fn parse_mode() -> impl clap::builder::TypedValueParser<Value = Mode> {
+    use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+    let empty = PossibleValue::new("empty").help("The target holds no objects of users; if the run fails it holds none again");
+    PossibleValuesParser::new([empty]).map(|_| Mode::Empty)
 }
 
 impl SyncOptions {

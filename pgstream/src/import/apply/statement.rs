@@ -27,17 +27,22 @@ impl Apply<'_> {
     pub(super) fn making(&self, making: Making) -> String {
         let entry = &self.toc.entries[making.place];
         let Some(step) = making.step.and_then(|step| entry.steps.get(step)) else {
-            return self.with_ledger(making.place, &with_defaults(entry, &entry.create));
+            return self.with_ledger(making.place, &with_defaults(entry));
         };
         let mut text = Ddl::new();
-        text.deparsed(&with_defaults(entry, &step.sql));
+        text.deparsed(&behind_defaults(entry, &step.sql));
         Ledger::record(&mut text, making.line, &entry_name(entry), &step.undo, None);
         text.into_string()
     }
 }
 
-/// SQL of an entry behind the settings that it was made for.
-pub(super) fn with_defaults(entry: &TocEntry, statements: &str) -> String {
+/// An entry's SQL behind the settings that it was made for.
+pub(super) fn with_defaults(entry: &TocEntry) -> String {
+    behind_defaults(entry, &entry.create)
+}
+
+/// Statements of an entry behind the settings that it was made for.
+fn behind_defaults(entry: &TocEntry, statements: &str) -> String {
     let mut sql = Ddl::new();
     if let Some(tablespace) = &entry.tablespace {
         sql.sql("SET default_tablespace = ").literal(tablespace).end();
@@ -46,6 +51,13 @@ pub(super) fn with_defaults(entry: &TocEntry, statements: &str) -> String {
         sql.sql("SET default_table_access_method = ").ident(method).end();
     }
     sql.deparsed(statements);
+    sql.into_string()
+}
+
+/// An entry's SQL, and the owner at once: for what is made when everything was verified.
+pub(super) fn with_owner(entry: &TocEntry) -> String {
+    let mut sql = Ddl::new();
+    sql.deparsed(&with_defaults(entry)).deparsed(&entry.set_owner);
     sql.into_string()
 }
 

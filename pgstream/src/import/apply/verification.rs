@@ -48,7 +48,7 @@ impl Apply<'_> {
         let checks = Mutex::new(self.checks(plan, moved));
         let run = self.run.child();
         let workers = (0..self.options.jobs.max(1)).map(|_| async {
-            let mut loader = Loader::new(self.snapshot, self.target, self.options.source_major, &run);
+            let mut loader = Loader::new(self.snapshot, self.target, self.fence, self.options.source_major, &run);
             let result = self.verify_some(&run, &mut loader, &checks).await;
             if result.is_err() {
                 run.cancel();
@@ -111,11 +111,11 @@ impl Apply<'_> {
             Check::Table { expected, is_analyzed } => {
                 check_table(session, expected, self.options.verify).await?;
                 if *is_analyzed {
-                    analyze(session, &expected.table).await?;
+                    self.analyze(session, &expected.table).await?;
                 }
             }
             Check::LargeObjects(some) => large_objects::check(session, some, self.options.verify).await?,
-            Check::Statistics(root) => analyze(session, root).await?,
+            Check::Statistics(root) => self.analyze(session, root).await?,
         }
         Ok(())
     }
@@ -123,7 +123,8 @@ impl Apply<'_> {
     /// A server that was restarted under us may have lost what it had confirmed, since the loading sessions do not wait for
     /// the disk: everything that was made must still be written down.
     pub(super) async fn check_ledger(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
-        let recorded: HashSet<u32> = Ledger::recorded(control).await?.into_iter().collect();
+        self.fence.require(control).await?;
+        let recorded = Ledger::recorded(control).await?;
         let before = plan.large_object_entries.iter().chain(&plan.before).map(|place| (*place, self.toc.entries[*place].id.0));
         let parallel = plan.works.iter().filter_map(|work| match work {
             Work::Make(making) => Some((making.place, making.line)),
@@ -142,10 +143,17 @@ impl Apply<'_> {
             Some((entry, _)) => Err(ImportError::Forgotten { problem: format!("{} is gone", entry_name(entry)) }),
         }
     }
-}
 
-async fn analyze(session: &mut CopySession, table: &QualifiedName) -> Result<(), ConnectionError> {
-    let mut sql = Ddl::new();
-    sql.sql("ANALYZE ").name(table);
-    session.execute(sql.as_str()).await
+    /// Gathers statistics. This is not behind the fence: several statements are one transaction, and in one the locks on all
+    /// partitions below a root would be held together.
+    async fn analyze(&self, session: &mut CopySession, table: &QualifiedName) -> Result<(), ConnectionError> {
+        let mut sql = Ddl::new();
+        sql.sql("ANALYZE ").name(table);
+        session.set_prologue(String::new())?;
+        let analyzed = session.execute(sql.as_str()).await;
+        if !session.is_broken() {
+            self.fence.put_before(session)?;
+        }
+        analyzed
+    }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::error::{PreflightError, PreflightProblem};
+use crate::progress::Run;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -31,11 +32,11 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn error(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(in crate::import) fn error(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { rule: "", severity: Severity::Error, what: what.into(), remedy: remedy.into() }
     }
 
-    pub(super) fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(in crate::import) fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(what, remedy) }
     }
 
@@ -60,6 +61,17 @@ impl PreflightReport {
     /// The findings that keep the run from starting.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.severity == Severity::Error)
+    }
+
+    /// Says what is no error, as warnings and lines for the log.
+    pub(crate) fn tell(&self, run: &Run) {
+        for finding in &self.findings {
+            let text = format!("{} ({})", finding.what, finding.remedy);
+            match finding.severity {
+                Severity::Note => run.log(text),
+                _ => run.warn(text),
+            }
+        }
     }
 
     /// Itself if the run may start.
