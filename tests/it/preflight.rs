@@ -34,6 +34,7 @@ fn entry(desc: &'static str, tag: &str, sql: &str) -> TocEntry {
         section: Section::PreData,
         pass: Pass::Main,
         create: sql.into(),
+        steps: Vec::new(),
         drop: String::new(),
         set_owner: String::new(),
         tablespace: None,

@@ -106,8 +106,8 @@ async fn every_kind_has_a_fixture_and_survives_a_round_trip() {
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
 
-/// What `pg_dump | psql` makes of a database on another server, which may write the same objects in other words.
-async fn carried_by_pg_dump(source: &TestDb, cluster: &Arc<Cluster>) -> TestDb {
+/// What `pg_dump | psql` makes of a database on a server, which may write the same objects in other words.
+pub(crate) async fn carried_by_pg_dump(source: &TestDb, cluster: &Arc<Cluster>) -> TestDb {
     let copy = TestDb::create(cluster).await;
     let folder = tempfile::tempdir().expect("there is room for a folder");
     let script = folder.path().join("reference.sql");

@@ -17,7 +17,7 @@ mod manifest;
 mod options;
 mod plain;
 #[cfg(test)]
-mod test_entry;
+pub(crate) mod test_entry;
 mod toc;
 mod writer;
 

@@ -16,6 +16,7 @@ pub(crate) fn entry(number: u32, desc: &'static str, tag: &str) -> TocEntry {
         section: Section::PreData,
         pass: Pass::Main,
         create: String::new(),
+        steps: Vec::new(),
         drop: String::new(),
         set_owner: String::new(),
         tablespace: None,

@@ -1,6 +1,6 @@
 //! The table of contents of an archive.
 
-use crate::catalog::{ObjectId, Section};
+use crate::catalog::{ObjectId, Section, Step};
 use crate::name::QualifiedName;
 
 /// The number of an entry, from 1 on, in the order of the table of contents.
@@ -54,6 +54,8 @@ pub struct TocEntry {
     pub pass: Pass,
     /// SQL that makes it: statements that each end with `;` and a line break. Empty for data.
     pub create: String,
+    /// In place of `create`, how a live database makes it in several transactions. Empty: not in steps.
+    pub steps: Vec<Step>,
     /// SQL that drops it, or empty.
     pub drop: String,
     /// `ALTER … OWNER TO …;`, or empty. Applied right behind `create`.

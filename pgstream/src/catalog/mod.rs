@@ -21,12 +21,15 @@ mod section;
 mod select;
 mod selection;
 mod snapshot;
+mod step;
 pub(crate) mod version_tags;
 mod watch;
 
 pub use filter::Filter;
 pub use kinds::kind_names;
-pub use object::{Address, DataSource, Object, ObjectHeader, ObjectId, Part, Privileges, SequenceData, TableData, class};
+pub use object::{
+    Address, DataSource, LoadThrough, Object, ObjectHeader, ObjectId, Part, Privileges, SequenceData, TableData, class,
+};
 #[doc(hidden)]
 pub use read::queries_for;
 pub use read::{Catalog, Database, SecurityLabel, UnsupportedObjects, read};
@@ -37,6 +40,7 @@ pub use select::{NameScope, select};
 pub use selection::{RelationRow, Selection};
 pub use snapshot::{OneConnection, Snapshot, SnapshotOptions};
 pub(crate) use snapshot::{RELEASE, Reader, SAVEPOINT};
+pub use step::{LockMode, Step, StepWork};
 pub(crate) use watch::{Limits, watch};
 
 /// The schema that marks a database as being loaded: while it is there, the database is not whole.

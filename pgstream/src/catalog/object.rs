@@ -6,6 +6,7 @@ use crate::name::QualifiedName;
 use super::repair::Repairs;
 use super::role::Role;
 use super::section::Section;
+use super::step::Step;
 
 /// The oids of the system catalogs that objects live in. Fixed by PostgreSQL since each catalog exists.
 #[allow(missing_docs)]
@@ -217,6 +218,12 @@ pub trait Object: std::fmt::Debug + Send + Sync {
     /// Appends the SQL that drops it; nothing if it cannot be dropped by itself.
     fn render_drop(&self, ddl: &mut Ddl, repairs: &Repairs);
 
+    /// How a live database makes it in steps, the last of which leaves what [`render_create`](Self::render_create) would have made.
+    /// Empty: not in steps.
+    fn steps(&self) -> Vec<Step> {
+        Vec::new()
+    }
+
     /// What must exist before it, beyond what `pg_depend` says: pairs of (dependent, referenced).
     fn dependencies(&self) -> Vec<(ObjectId, ObjectId)> {
         Vec::new()
@@ -259,9 +266,17 @@ pub struct TableData {
     pub relkind: char,
     /// Whether it is unlogged, and so unreadable on a standby.
     pub is_unlogged: bool,
-    /// Where the rows must be loaded instead: the topmost partitioned table, when a partition key hashes an enum, whose
-    /// hashes depend on oids that differ in the target.
-    pub load_through: Option<crate::name::QualifiedName>,
+    /// Where the rows must be loaded instead, when a partition key hashes oids, which differ in the target.
+    pub load_through: Option<Box<LoadThrough>>,
+}
+
+/// What the rows of a partition are loaded through, so that the target finds the partition for each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadThrough {
+    /// The topmost partitioned table: what a script names, as pg_dump does.
+    pub root: crate::name::QualifiedName,
+    /// The topmost one whose key hashes oids. Rows cannot leave it, so that emptying and filling it touches none of its siblings.
+    pub subtree: crate::name::QualifiedName,
 }
 
 /// How a sequence's value is read and set.

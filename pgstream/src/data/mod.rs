@@ -5,6 +5,7 @@
 
 mod content_hash;
 mod copy_sql;
+mod large_object;
 mod read_query;
 mod read_table;
 mod read_values;
@@ -14,6 +15,7 @@ mod stream_hasher;
 
 pub(crate) use content_hash::{ContentHash, RowHasher};
 pub(crate) use copy_sql::{CopyFormat, QueryColumn, copy_from_stdin, copy_query_to_stdout, copy_to_stdout};
+pub(crate) use large_object::{LargeObjectContent, LargeObjectHasher, hash_large_objects, read_large_object_lengths};
 pub(crate) use read_query::hash_copy;
 pub(crate) use read_table::TableReader;
 pub(crate) use read_values::ValueReader;

@@ -7,20 +7,10 @@ use bytes::Bytes;
 
 use crate::catalog::{Reader, SequenceData, Snapshot};
 use crate::connection::{CopySession, StatementResult};
-use crate::ddl::Ddl;
 use crate::error::{CatalogError, ConnectionError, DataError, Retry};
 use crate::progress::Run;
 
-use super::{SequenceValue, read_sequence_values};
-
-/// Bytes of a large object in one answer, which has them as hexadecimal digits.
-const PIECE: u32 = 256 * 1024;
-
-/// Bytes of each large object that are asked for ahead, together with those of others: most large objects are small.
-const HEAD: u32 = 32 * 1024;
-
-/// Large objects whose heads are asked for at once.
-const HEADS: usize = 64;
+use super::{SequenceValue, large_object, read_sequence_values};
 
 /// How often a question is asked again over a new connection.
 const MAX_ATTEMPTS: u32 = 6;
@@ -103,13 +93,13 @@ impl<'s> ValueReader<'s> {
             return self.head(oid).await;
         }
         let what = format!("large object {oid}");
-        let answer = self.ask(&what, &get(oid, offset, PIECE)).await?;
-        self.decode(&what, answer.first())
+        let answer = self.ask(&what, &large_object::get_piece(oid, offset)).await?;
+        decode(&what, answer.first())
     }
 
     /// Whether the piece that begins at `offset` and has `length` bytes is the last one.
     pub(crate) fn is_last(offset: u64, length: usize) -> bool {
-        length < if offset == 0 { HEAD as usize } else { PIECE as usize }
+        large_object::is_last(offset, length)
     }
 
     async fn head(&mut self, oid: u32) -> Result<Bytes, DataError> {
@@ -118,25 +108,16 @@ impl<'s> ValueReader<'s> {
             if self.coming.front() != Some(&oid) {
                 self.coming.push_front(oid);
             }
-            let some: Vec<u32> = self.coming.drain(..self.coming.len().min(HEADS)).collect();
-            let sql: String = some.iter().map(|oid| get(*oid, 0, HEAD)).collect();
+            let some: Vec<u32> = self.coming.drain(..self.coming.len().min(large_object::HEADS)).collect();
             let what = format!("large object {oid}");
-            let answers = self.ask(&what, &sql).await?;
+            let answers = self.ask(&what, &large_object::get_heads(&some)).await?;
             for (i, oid) in some.into_iter().enumerate() {
                 let what = format!("large object {oid}");
-                let head = self.decode(&what, answers.get(i))?;
+                let head = decode(&what, answers.get(i))?;
                 self.heads.push_back((oid, head));
             }
         }
         Ok(self.heads.pop_front().expect("asked for above").1)
-    }
-
-    fn decode(&self, what: &str, answer: Option<&StatementResult>) -> Result<Bytes, DataError> {
-        answer.and_then(|answer| answer.text(0, 0)).and_then(bytes_of_hex).ok_or_else(|| {
-            let problem = "lo_get() did not give hexadecimal digits".into();
-            let source = ConnectionError::Protocol { server: "the source".into(), problem };
-            DataError::Values { what: what.to_owned(), source }
-        })
     }
 
     async fn session(&mut self) -> Result<&mut CopySession, ConnectionError> {
@@ -182,30 +163,6 @@ impl<'s> ValueReader<'s> {
     }
 }
 
-fn get(oid: u32, offset: u64, length: u32) -> String {
-    let mut sql = Ddl::new();
-    sql.sql("SELECT pg_catalog.lo_get(").number(oid).sql(", ").number(offset).sql(", ").number(length).sql("); ");
-    sql.into_string()
-}
-
-/// The bytes of `\x00ff…`.
-fn bytes_of_hex(text: &str) -> Option<Bytes> {
-    let digits = text.strip_prefix("\\x")?.as_bytes();
-    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    pairs.iter().map(|[high, low]| Some(value(*high)? << 4 | value(*low)?)).collect::<Option<Vec<u8>>>().map(Bytes::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_are_read_from_hexadecimal_digits() {
-        for (text, expected) in
-            [("\\x", Some(&[][..])), ("\\x00ff7F", Some(&[0, 255, 127][..])), ("\\x0", None), ("\\x0g", None), ("00", None)]
-        {
-            assert_eq!(bytes_of_hex(text).as_deref(), expected, "{text}");
-        }
-    }
+fn decode(what: &str, answer: Option<&StatementResult>) -> Result<Bytes, DataError> {
+    large_object::decode("the source", answer).map_err(|source| DataError::Values { what: what.to_owned(), source })
 }

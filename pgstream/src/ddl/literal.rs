@@ -14,6 +14,19 @@ pub fn literal(value: &str) -> String {
     quoted
 }
 
+/// Bytes as a string constant in the hexadecimal form of `bytea`.
+pub fn bytea_literal(value: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut quoted = String::with_capacity(value.len() * 2 + 4);
+    quoted.push_str("'\\x");
+    for byte in value {
+        quoted.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        quoted.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    quoted.push('\'');
+    quoted
+}
+
 /// Quotes `body` between dollars. The tag grows from `$$` over `$_$`, `$_X$` … until the opening delimiter without its last
 /// `$` does not occur in the body, which is the rule that `pg_dump` follows, so that the texts can be compared.
 pub fn dollar_quoted(body: &str) -> String {
@@ -32,6 +45,11 @@ pub fn dollar_quoted(body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_two_digits_each() {
+        assert_eq!(bytea_literal(&[0, 127, 255]), r"'\x007fff'");
+    }
 
     #[test]
     fn quotes_are_doubled_and_backslashes_are_left_alone() {

@@ -11,7 +11,7 @@ mod privileges;
 mod setting;
 
 pub use identifier::{identifier, qualified};
-pub use literal::{dollar_quoted, literal};
+pub use literal::{bytea_literal, dollar_quoted, literal};
 pub use privileges::{Acl, GrantTarget, render_privileges};
 pub use setting::render_setting;
 
@@ -61,6 +61,12 @@ impl Ddl {
     /// A string constant.
     pub fn literal(&mut self, value: &str) -> &mut Self {
         self.text.push_str(&literal(value));
+        self
+    }
+
+    /// Bytes, as a string constant in the hexadecimal form of `bytea`.
+    pub fn bytea(&mut self, value: &[u8]) -> &mut Self {
+        self.text.push_str(&bytea_literal(value));
         self
     }
 

@@ -56,6 +56,7 @@ impl<'a> Builder<'a> {
         }
         entry.pass = pass_of(header.role);
         entry.create = create.into_string();
+        entry.steps = object.steps();
         entry.drop = drop.into_string();
         entry.set_owner = render_owner(header, !entry.drop.is_empty());
         entry.data = object.data().map(entry_data);
@@ -83,6 +84,7 @@ impl<'a> Builder<'a> {
             section: header.section,
             pass: Pass::Main,
             create: String::new(),
+            steps: Vec::new(),
             drop: String::new(),
             set_owner: String::new(),
             tablespace: header.tablespace.clone(),
@@ -158,6 +160,10 @@ impl<'a> Builder<'a> {
         entry.access_method = None;
         entry.pass = if desc == "ACL" { Pass::Privileges } else { pass_of(header.role) };
         entry.create = sql.into_string();
+        if let Some(definition) = to.and_then(|to| self.entries.iter().rfind(|entry| entry.id == to)) {
+            // A repair may have moved it behind the rows.
+            entry.section = definition.section;
+        }
         entry.dependencies.extend(to);
         self.entries.push(entry);
     }
@@ -242,7 +248,7 @@ fn entry_data(data: DataSource) -> EntryData {
 
 fn copy_target(source: &TableData) -> CopyTarget {
     CopyTarget {
-        table: source.load_through.clone().unwrap_or_else(|| source.name.clone()),
+        table: source.load_through.as_ref().map_or(&source.name, |through| &through.root).clone(),
         columns: source.columns.clone(),
         is_through_root: source.load_through.is_some(),
     }
@@ -335,7 +341,7 @@ mod tests {
         let repairs = Repairs { separate: [CHECK].into(), ..Repairs::default() };
         let entries = entries(&repairs);
         assert_eq!(entries.iter().map(|e| e.desc).collect::<Vec<_>>(), ["CHECK CONSTRAINT", "COMMENT", "TABLE"]);
-        assert_eq!(entries[0].section, Section::PostData);
+        assert_eq!((entries[0].section, entries[1].section), (Section::PostData, Section::PostData));
         assert_eq!(entries[0].set_owner, "");
         assert_eq!(entries[2].set_owner, "ALTER TABLE s.t OWNER TO me;\n");
     }

@@ -82,6 +82,23 @@ impl Ledger {
         sql.end();
     }
 
+    /// As [`record`](Self::record), for at least one of what are no relations.
+    pub(crate) fn record_all<'a>(sql: &mut Ddl, lines: impl Iterator<Item = (u32, String, &'a str)>) {
+        sql.sql("INSERT INTO ").ident(MARKER).sql(".ledger (entry, object, undo) VALUES ");
+        for (place, (entry, object, undo)) in lines.enumerate() {
+            sql.sql(if place > 0 { ", (" } else { "(" }).number(entry);
+            sql.sql(", ").literal(&object).sql(", ").literal(undo).sql(")");
+        }
+        sql.end();
+    }
+
+    /// Appends the statement that writes down what needs no taking back and may be done twice.
+    pub(crate) fn record_once(sql: &mut Ddl, entry: u32, object: &str) {
+        sql.sql("INSERT INTO ").ident(MARKER).sql(".ledger (entry, object, undo) VALUES (").number(entry).sql(", ");
+        sql.literal(object).sql(", '') ON CONFLICT (entry) DO NOTHING");
+        sql.end();
+    }
+
     /// Appends the statement that writes an extension down, in front of the one that makes it: what was there before is not ours
     /// to take back.
     pub(crate) fn record_extension(sql: &mut Ddl, entry: u32, name: &str, object: &str, undo: &str) {

@@ -3,7 +3,7 @@
 
 use crate::catalog::Snapshot;
 use crate::connection::CopySession;
-use crate::data::{ContentHash, CopyFormat, CopyInSink, TableReader, copy_from_stdin};
+use crate::data::{ContentHash, CopyFormat, CopyInSink, TableReader, ValueReader, copy_from_stdin};
 use crate::ddl::Ddl;
 use crate::error::{DataError, ImportError, Retry};
 use crate::name::QualifiedName;
@@ -33,6 +33,7 @@ pub(crate) enum LoadInto {
 /// Loads groups of tables, one after the other, over one session at each end.
 pub(crate) struct Loader<'s> {
     target: &'s Target,
+    snapshot: &'s Snapshot,
     fence: &'s Fence,
     source_major: u32,
     run: &'s Run,
@@ -76,7 +77,8 @@ impl Loaded {
 impl<'s> Loader<'s> {
     /// A loader without sessions yet.
     pub(crate) fn new(snapshot: &'s Snapshot, target: &'s Target, fence: &'s Fence, source_major: u32, run: &'s Run) -> Self {
-        Self { target, fence, source_major, run, reader: TableReader::new(snapshot, run), session: None, former: None }
+        let reader = TableReader::new(snapshot, run);
+        Self { target, snapshot, fence, source_major, run, reader, session: None, former: None }
     }
 
     /// The session to the target, made anew if it broke. Then the former server process is ended first: where only we know that
@@ -99,6 +101,12 @@ impl<'s> Loader<'s> {
             self.session = Some(session);
         }
         Ok(self.session.as_mut().expect("opened above"))
+    }
+
+    /// A reader of what is no table, in place of the one for tables: a worker takes one connection to the source.
+    pub(crate) async fn values(&mut self) -> ValueReader<'s> {
+        self.reader.stop().await;
+        ValueReader::new(self.snapshot, self.run)
     }
 
     /// Loads the rows of all members of a group in one transaction.

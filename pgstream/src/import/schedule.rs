@@ -1,9 +1,14 @@
 //! What may run next on a live database: pure bookkeeping over dependencies, locks and sizes.
 //!
-//! A task is ready when everything it depends on is done. Of the ready ones the largest runs first, unless it wants a lock that a
-//! running one holds against it: waiting for it inside the server would hold a connection idle.
+//! A task is ready when everything it depends on is done. Of the ready ones that runs first behind which the longest chain of
+//! work waits: a task whose dependents are long ends early enough for them, and of tasks without dependents the largest goes
+//! first. One that wants a lock against a running one is passed over: waiting for it inside the server would hold a
+//! connection idle.
 
+use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+
+use crate::catalog::LockMode;
 
 /// The number of a task, as its place in the list that the schedule was made of.
 pub(crate) type TaskId = usize;
@@ -13,11 +18,9 @@ pub(crate) type TaskId = usize;
 pub(crate) struct TaskSpec {
     /// What must be done before. Unknown numbers are an error of the caller.
     pub(crate) dependencies: Vec<TaskId>,
-    /// Relations that it locks against everybody else.
-    pub(crate) exclusive: Vec<u32>,
-    /// Relations that it uses, and others may use meanwhile.
-    pub(crate) shared: Vec<u32>,
-    /// The larger goes first.
+    /// Relations that it locks, and how.
+    pub(crate) locks: Vec<(u32, LockMode)>,
+    /// How long it takes, in units of work.
     pub(crate) weight: u64,
 }
 
@@ -27,11 +30,13 @@ pub(crate) struct Schedule {
     tasks: Vec<TaskSpec>,
     dependents: Vec<Vec<TaskId>>,
     open_dependencies: Vec<usize>,
-    /// By weight, then the earlier in the list.
-    ready: BinaryHeap<(u64, std::cmp::Reverse<TaskId>)>,
+    /// The weight of each task with the heaviest chain of tasks that wait for it.
+    ranks: Vec<u64>,
+    /// By rank, then the earlier in the list.
+    ready: BinaryHeap<(u64, Reverse<TaskId>)>,
     running: HashSet<TaskId>,
-    exclusive: HashMap<u32, usize>,
-    shared: HashMap<u32, usize>,
+    /// How many running tasks hold a lock of each mode.
+    held: HashMap<(u32, LockMode), usize>,
     left: usize,
 }
 
@@ -41,25 +46,25 @@ impl Schedule {
         let mut dependents = vec![Vec::new(); tasks.len()];
         let mut open_dependencies = vec![0; tasks.len()];
         for (id, task) in tasks.iter().enumerate() {
-            let unique: HashSet<TaskId> = task.dependencies.iter().copied().filter(|d| *d != id).collect();
-            open_dependencies[id] = unique.len();
-            for dependency in unique {
+            let needed = needed(id, task);
+            open_dependencies[id] = needed.len();
+            for dependency in needed {
                 dependents[dependency].push(id);
             }
         }
-        let ready = (0..tasks.len()).filter(|id| open_dependencies[*id] == 0).map(|id| (tasks[id].weight, std::cmp::Reverse(id)));
-        let (ready, left) = (ready.collect(), tasks.len());
-        let (exclusive, shared) = (HashMap::new(), HashMap::new());
-        Self { tasks, dependents, open_dependencies, ready, running: HashSet::new(), exclusive, shared, left }
+        let ranks = ranks(&tasks, &dependents);
+        let ready = (0..tasks.len()).filter(|id| open_dependencies[*id] == 0).map(|id| (ranks[id], Reverse(id))).collect();
+        let left = tasks.len();
+        Self { tasks, dependents, open_dependencies, ranks, ready, running: HashSet::new(), held: HashMap::new(), left }
     }
 
     /// Starts the best task that may run now. `None`: nothing may, until a running one ends.
     pub(crate) fn start_next(&mut self) -> Option<TaskId> {
         let mut passed_over = Vec::new();
         let mut chosen = None;
-        while let Some((weight, std::cmp::Reverse(id))) = self.ready.pop() {
+        while let Some((rank, Reverse(id))) = self.ready.pop() {
             if self.has_conflict(id) {
-                passed_over.push((weight, std::cmp::Reverse(id)));
+                passed_over.push((rank, Reverse(id)));
                 continue;
             }
             chosen = Some(id);
@@ -82,7 +87,7 @@ impl Schedule {
         for dependent in std::mem::take(&mut self.dependents[id]) {
             self.open_dependencies[dependent] -= 1;
             if self.open_dependencies[dependent] == 0 {
-                self.ready.push((self.tasks[dependent].weight, std::cmp::Reverse(dependent)));
+                self.ready.push((self.ranks[dependent], Reverse(dependent)));
             }
         }
     }
@@ -98,24 +103,40 @@ impl Schedule {
     }
 
     fn has_conflict(&self, id: TaskId) -> bool {
-        let task = &self.tasks[id];
-        let is_held = |held: &HashMap<u32, usize>, relation: &u32| held.get(relation).is_some_and(|n| *n > 0);
-        task.exclusive.iter().any(|r| is_held(&self.exclusive, r) || is_held(&self.shared, r))
-            || task.shared.iter().any(|r| is_held(&self.exclusive, r))
+        let is_held = |relation: u32, mode: LockMode| self.held.get(&(relation, mode)).is_some_and(|n| *n > 0);
+        self.tasks[id].locks.iter().any(|(relation, wanted)| {
+            LockMode::ALL.into_iter().any(|mode| mode.conflicts_with(*wanted) && is_held(*relation, mode))
+        })
     }
 
     fn hold(&mut self, id: TaskId, is_start: bool) {
-        let count = |held: &mut HashMap<u32, usize>, relation: u32| {
-            let n = held.entry(relation).or_default();
+        for lock in &self.tasks[id].locks {
+            let n = self.held.entry(*lock).or_default();
             *n = if is_start { *n + 1 } else { n.saturating_sub(1) };
-        };
-        for relation in &self.tasks[id].exclusive {
-            count(&mut self.exclusive, *relation);
-        }
-        for relation in &self.tasks[id].shared {
-            count(&mut self.shared, *relation);
         }
     }
+}
+
+/// What a task depends on, each once.
+fn needed(id: TaskId, task: &TaskSpec) -> HashSet<TaskId> {
+    task.dependencies.iter().copied().filter(|dependency| *dependency != id).collect()
+}
+
+/// For each task its weight and that of the heaviest chain behind it. Tasks in a circle have their own weight only: they never run.
+fn ranks(tasks: &[TaskSpec], dependents: &[Vec<TaskId>]) -> Vec<u64> {
+    let mut ranks: Vec<u64> = tasks.iter().map(|task| task.weight).collect();
+    let mut open: Vec<usize> = dependents.iter().map(Vec::len).collect();
+    let mut known: Vec<TaskId> = (0..tasks.len()).filter(|id| open[*id] == 0).collect();
+    while let Some(id) = known.pop() {
+        for dependency in needed(id, &tasks[id]) {
+            ranks[dependency] = ranks[dependency].max(tasks[dependency].weight.saturating_add(ranks[id]));
+            open[dependency] -= 1;
+            if open[dependency] == 0 {
+                known.push(dependency);
+            }
+        }
+    }
+    ranks
 }
 
 #[cfg(test)]
@@ -130,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_largest_ready_task_goes_first() {
-        let mut schedule = Schedule::new(vec![task(1, &[]), task(9, &[]), task(99, &[0])]);
+        let mut schedule = Schedule::new(vec![task(1, &[]), task(9, &[]), task(5, &[0])]);
         assert_eq!(schedule.start_next(), Some(1));
         assert_eq!(schedule.start_next(), Some(0));
         assert_eq!(schedule.start_next(), None);
@@ -139,9 +160,29 @@ mod tests {
     }
 
     #[test]
+    fn what_much_waits_for_goes_before_what_is_large() {
+        // A large load without an index, and a small one behind which a long chain waits.
+        let mut schedule = Schedule::new(vec![task(50, &[]), task(10, &[]), task(30, &[1]), task(20, &[2])]);
+        assert_eq!(schedule.start_next(), Some(1));
+        assert_eq!(schedule.start_next(), Some(0));
+        schedule.finish(1);
+        assert_eq!(schedule.start_next(), Some(2));
+    }
+
+    #[test]
+    fn checks_of_foreign_keys_to_one_table_run_beside_an_index_on_it() {
+        let check =
+            |own| TaskSpec { locks: vec![(own, LockMode::ShareUpdateExclusive), (7, LockMode::RowShare)], ..TaskSpec::default() };
+        let index = TaskSpec { locks: vec![(7, LockMode::Share)], ..TaskSpec::default() };
+        let mut schedule = Schedule::new(vec![check(1), check(2), index, check(1)]);
+        let started: Vec<TaskId> = std::iter::from_fn(|| schedule.start_next()).collect();
+        assert_eq!(started, [0, 1, 2]);
+    }
+
+    #[test]
     fn two_tasks_that_lock_one_table_do_not_run_together() {
-        let exclusive = |weight| TaskSpec { exclusive: vec![7], weight, ..TaskSpec::default() };
-        let index = TaskSpec { shared: vec![7], weight: 1, ..TaskSpec::default() };
+        let exclusive = |weight| TaskSpec { locks: vec![(7, LockMode::AccessExclusive)], weight, ..TaskSpec::default() };
+        let index = TaskSpec { locks: vec![(7, LockMode::Share)], weight: 1, ..TaskSpec::default() };
         let mut schedule = Schedule::new(vec![exclusive(3), exclusive(2), index.clone(), index]);
         assert_eq!(schedule.start_next(), Some(0));
         assert_eq!(schedule.start_next(), None);
@@ -162,14 +203,12 @@ mod tests {
         #[test]
         fn every_task_runs_once_behind_its_dependencies(
             edges in prop::collection::vec(prop::collection::vec(0..30usize, 0..4), 1..30),
-            relations in prop::collection::vec((0..5u32, any::<bool>()), 30),
+            locks in prop::collection::vec((0..5u32, prop::sample::select(&LockMode::ALL[..])), 30),
             jobs in 1..5usize,
         ) {
             let tasks: Vec<TaskSpec> = edges.iter().enumerate().map(|(id, earlier)| {
-                let (relation, is_exclusive) = relations[id];
                 let dependencies: Vec<TaskId> = earlier.iter().copied().filter(|d| *d < id).collect();
-                let (exclusive, shared) = if is_exclusive { (vec![relation], vec![]) } else { (vec![], vec![relation]) };
-                TaskSpec { dependencies, exclusive, shared, weight: id as u64 % 7 }
+                TaskSpec { dependencies, locks: vec![locks[id]], weight: id as u64 % 7 }
             }).collect();
             let mut schedule = Schedule::new(tasks.clone());
             let (mut running, mut done) = (Vec::new(), HashSet::new());
@@ -178,10 +217,8 @@ mod tests {
                     let Some(id) = schedule.start_next() else { break };
                     prop_assert!(tasks[id].dependencies.iter().all(|d| done.contains(d)));
                     for other in &running {
-                        let other: &TaskSpec = &tasks[*other];
-                        let clash = |r: &u32| other.exclusive.contains(r) || other.shared.contains(r);
-                        prop_assert!(!tasks[id].exclusive.iter().any(clash));
-                        prop_assert!(!tasks[id].shared.iter().any(|r| other.exclusive.contains(r)));
+                        let ((relation, mode), (other, held)) = (locks[id], locks[*other]);
+                        prop_assert!(relation != other || !mode.conflicts_with(held));
                     }
                     running.push(id);
                 }

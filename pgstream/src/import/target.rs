@@ -18,14 +18,30 @@ use std::time::Duration;
 
 /// For every session that loads. Nothing here outlives the session.
 ///
-/// `maintenance_work_mem`: builds of indexes in memory are several times faster, and at most `jobs` run at a time.
 /// `synchronous_commit`: what is lost in a crash is loaded again; the commit that ends a run waits for the disk, and so for
 /// everything before it.
 const SETTINGS: &str = "SET search_path = ''; SET client_encoding = 'UTF8'; SET check_function_bodies = off; \
     SET client_min_messages = warning; SET xmloption = content; SET row_security = off; SET default_tablespace = ''; \
     SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 3; \
     SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET synchronous_commit = off; SET statement_timeout = 0; \
-    SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET maintenance_work_mem = '256MB'; ";
+    SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; ";
+
+/// The most memory for one build, in bytes: beyond it an index hardly gains.
+const MAX_BUILD_MEMORY: u32 = 1 << 30;
+
+/// The part of what the server says it can cache that all builds together may take, as its denominator.
+const CACHE_SHARE: u32 = 8;
+
+/// Sets the memory of a session that builds indexes, which in memory are several times faster: what the server is set to, or,
+/// if that is more, the session's share of what the server says it can cache.
+fn build_memory(jobs: usize) -> String {
+    let mut sql = Ddl::new();
+    sql.sql("SELECT pg_catalog.set_config('maintenance_work_mem', greatest(");
+    sql.sql("pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')), least(").number(MAX_BUILD_MEMORY);
+    sql.sql(", pg_catalog.pg_size_bytes(pg_catalog.current_setting('effective_cache_size')) / ").number(CACHE_SHARE);
+    sql.sql(" / ").number(jobs as i128).sql(")) / 1024 || 'kB', false); ");
+    sql.into_string()
+}
 
 /// When the server process of this session began.
 const STARTED: &str = "SELECT backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid(); ";
@@ -34,6 +50,8 @@ const STARTED: &str = "SELECT backend_start::text FROM pg_catalog.pg_stat_activi
 #[derive(Debug)]
 pub(crate) struct Target {
     destination: Destination,
+    /// How many sessions build at the same time.
+    jobs: usize,
     /// Cleared by the first session that is not allowed to switch triggers off.
     silences_triggers: AtomicBool,
     /// The units of work that each server process of ours is at.
@@ -53,9 +71,15 @@ pub(crate) fn is_binary(source: &TableData, destination: &Destination, source_ma
 pub(crate) type TargetSession = CopySession;
 
 impl Target {
-    /// Sessions to `destination`, which the guard has let pass.
-    pub(crate) fn new(destination: Destination) -> Self {
-        Self { destination, silences_triggers: AtomicBool::new(true), at_work: Mutex::default(), started: Mutex::default() }
+    /// Sessions to `destination`, which the guard has let pass; `jobs` of them build at the same time.
+    pub(crate) fn new(destination: Destination, jobs: usize) -> Self {
+        Self {
+            destination,
+            jobs: jobs.max(1),
+            silences_triggers: AtomicBool::new(true),
+            at_work: Mutex::default(),
+            started: Mutex::default(),
+        }
     }
 
     /// The `application_name` of our sessions there.
@@ -123,6 +147,9 @@ impl Target {
         }
         if version.is_some_and(ServerVersion::has_transaction_timeout) {
             sql.push_str("SET transaction_timeout = 0; ");
+        }
+        if !settings.is_empty() {
+            sql.push_str(&build_memory(self.jobs));
         }
         sql.push_str(STARTED);
         sql.push_str(self.destination.session_check_sql());

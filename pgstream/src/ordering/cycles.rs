@@ -16,7 +16,6 @@ pub(crate) type Repair = fn(&mut Graph<'_>, &[usize], &mut Repairs) -> bool;
 pub(crate) const REPAIRS: &[(&str, Repair)] = &[
     ("a type and its function", type_and_function),
     ("an object and what stands inside it", owner_and_inline_part),
-    ("two indexes", partitioned_index_and_its_part),
     ("a longer loop with a view's rule", view_rule_in_longer_loop),
     ("a longer loop with a table's check", table_check_in_longer_loop),
     ("a longer loop with a domain's check", domain_check_in_longer_loop),
@@ -25,9 +24,9 @@ pub(crate) const REPAIRS: &[(&str, Repair)] = &[
     ("a longer loop with a function", function_before_the_rows),
 ];
 
-/// Breaks the loop with the first repair that fits; returns whether one did.
-pub(crate) fn repair(graph: &mut Graph<'_>, looped: &[usize], repairs: &mut Repairs) -> bool {
-    REPAIRS.iter().any(|(_, repair)| repair(graph, looped, repairs))
+/// Breaks the loop with the first repair among `known` that fits; returns whether one did.
+pub(crate) fn repair(known: &[(&str, Repair)], graph: &mut Graph<'_>, looped: &[usize], repairs: &mut Repairs) -> bool {
+    known.iter().any(|(_, repair)| repair(graph, looped, repairs))
 }
 
 /// A base type needs its input function, which returns the type: the function makes do with the shell type.
@@ -59,14 +58,6 @@ fn is_type(graph: &Graph<'_>, number: usize) -> bool {
 pub(crate) fn owner_and_inline_part(graph: &mut Graph<'_>, looped: &[usize], _repairs: &mut Repairs) -> bool {
     match pair(looped, |owner, part| graph.node(part).role.inside() == Some(graph.node(owner).id)) {
         Some((owner, part)) => graph.remove(part, owner),
-        None => false,
-    }
-}
-
-/// A partitioned index waits for its part, which `pg_depend` says hangs on it: both are made free, then attached.
-pub(crate) fn partitioned_index_and_its_part(graph: &mut Graph<'_>, looped: &[usize], _repairs: &mut Repairs) -> bool {
-    match pair(looped, |a, b| graph.node(a).role == Role::Index && graph.node(b).role == Role::Index) {
-        Some((a, b)) => graph.remove(a, b),
         None => false,
     }
 }

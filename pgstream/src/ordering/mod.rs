@@ -56,12 +56,30 @@ pub fn order(catalog: &Catalog) -> Ordered {
 }
 
 /// Orders a graph: the pure core of [`order`].
-pub fn order_graph(mut graph: Graph<'_>) -> Ordered {
+pub fn order_graph(graph: Graph<'_>) -> Ordered {
+    order_graph_with(cycles::REPAIRS, graph)
+}
+
+/// What the repairs of loops are called, for tests that look for a need of each.
+#[doc(hidden)]
+pub fn repair_names() -> impl Iterator<Item = &'static str> {
+    cycles::REPAIRS.iter().map(|(name, _)| *name)
+}
+
+/// As [`order`], as if one of the repairs were not known.
+#[doc(hidden)]
+pub fn order_without(catalog: &Catalog, repair: &str) -> Ordered {
+    let nodes = catalog.objects.iter().map(|object| node_of(object.header()));
+    let known: Vec<(&str, cycles::Repair)> = cycles::REPAIRS.iter().copied().filter(|(name, _)| *name != repair).collect();
+    order_graph_with(&known, Graph::new(nodes, &dependencies_of(catalog)))
+}
+
+fn order_graph_with(known: &[(&str, cycles::Repair)], mut graph: Graph<'_>) -> Ordered {
     let mut ordered = Ordered::default();
     let sorted = loop {
         match topological::sort(&graph) {
             Ok(sorted) => break sorted,
-            Err(leftover) => break_loops(&mut graph, &leftover, &mut ordered),
+            Err(leftover) => break_loops(known, &mut graph, &leftover, &mut ordered),
         }
     };
     ordered.order =
@@ -124,12 +142,12 @@ fn dependencies_of(catalog: &Catalog) -> Vec<(ObjectId, ObjectId)> {
 const STUCK_LOOPS: usize = 64;
 
 /// Breaks at least one loop in every component; the caller sorts again and comes back if that was not enough.
-fn break_loops(graph: &mut Graph<'_>, leftover: &[usize], ordered: &mut Ordered) {
+fn break_loops(known: &[(&str, cycles::Repair)], graph: &mut Graph<'_>, leftover: &[usize], ordered: &mut Ordered) {
     let components = loops::components(graph, leftover);
     let mut finder = loops::LoopFinder::new(graph, &components);
     for members in &components {
-        let repaired_pairs = repair_pairs(graph, members, &mut ordered.repairs);
-        let (repaired_loops, stuck) = repair_longer_loops(graph, members, &mut finder, &mut ordered.repairs);
+        let repaired_pairs = repair_pairs(known, graph, members, &mut ordered.repairs);
+        let (repaired_loops, stuck) = repair_longer_loops(known, graph, members, &mut finder, &mut ordered.repairs);
         if let (false, false, Some(looped)) = (repaired_pairs, repaired_loops, stuck) {
             ordered.unresolved.push(give_up(graph, &looped));
         }
@@ -137,12 +155,12 @@ fn break_loops(graph: &mut Graph<'_>, leftover: &[usize], ordered: &mut Ordered)
 }
 
 /// Repairs the loops of two, which are the common ones: what remains is seldom.
-fn repair_pairs(graph: &mut Graph<'_>, members: &[usize], repairs: &mut Repairs) -> bool {
+fn repair_pairs(known: &[(&str, cycles::Repair)], graph: &mut Graph<'_>, members: &[usize], repairs: &mut Repairs) -> bool {
     let mut is_repaired = false;
     for number in members.iter().copied() {
         let pairs: Vec<usize> = graph.needs(number).iter().copied().filter(|n| *n > number && graph.has(*n, number)).collect();
         for other in pairs {
-            is_repaired |= cycles::repair(graph, &[number, other], repairs);
+            is_repaired |= cycles::repair(known, graph, &[number, other], repairs);
         }
     }
     is_repaired
@@ -150,6 +168,7 @@ fn repair_pairs(graph: &mut Graph<'_>, members: &[usize], repairs: &mut Repairs)
 
 /// Repairs loops until none with a repair is found; also returns a loop that no repair fits.
 fn repair_longer_loops(
+    known: &[(&str, cycles::Repair)],
     graph: &mut Graph<'_>,
     members: &[usize],
     finder: &mut loops::LoopFinder,
@@ -158,7 +177,7 @@ fn repair_longer_loops(
     let (mut is_repaired, mut stuck, mut times_stuck) = (false, None, 0);
     for start in members.iter().copied() {
         while let Some(looped) = finder.shortest(graph, start) {
-            if cycles::repair(graph, &looped, repairs) {
+            if cycles::repair(known, graph, &looped, repairs) {
                 is_repaired = true;
                 continue;
             }

@@ -244,15 +244,6 @@ fn a_check_of_a_domain_by_a_function_of_it_is_added_behind_the_rows() {
 }
 
 #[test]
-fn a_partitioned_index_and_its_part_are_both_made() {
-    let (parent, part, attach) = (relation(1), relation(2), relation(2).part(Part::Attach));
-    let nodes = [post(parent, Role::Index, "p"), post(part, Role::Index, "q"), post(attach, Role::IndexAttach, "q")];
-    let ordered = run(&nodes, &[(part, parent), (parent, part), (attach, parent), (attach, part)]);
-    assert_repairs(&ordered, Repairs::default());
-    assert_eq!(ordered.order[2], attach);
-}
-
-#[test]
 fn the_functions_of_a_base_type_are_declared_with_its_shell() {
     let (data_type, shell) = (ObjectId::data_type(1), ObjectId::data_type(1).part(Part::Shell));
     let nodes = [

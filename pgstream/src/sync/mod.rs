@@ -77,7 +77,7 @@ async fn sync_with_attempts(
     run: &Run,
 ) -> Result<SyncReport, Failure> {
     let started = Instant::now();
-    let target = Target::new(destination);
+    let target = Target::new(destination, options.job_count());
     let mut pause = PAUSE;
     for attempt in 1.. {
         let failure = match (Attempt { source, target: &target, options, run }).make().await {

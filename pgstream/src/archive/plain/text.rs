@@ -121,13 +121,7 @@ pub(super) fn open_large_object(oid: u32) -> String {
 
 /// Appends to the open large object.
 pub(super) fn write_large_object(piece: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(piece.len() * 2 + 48);
-    text.push_str("SELECT pg_catalog.lowrite(0, '\\x");
-    for byte in piece {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text.push_str("');\n");
-    text
+    let mut ddl = Ddl::new();
+    ddl.sql("SELECT pg_catalog.lowrite(0, ").bytea(piece).sql(")").end();
+    ddl.into_string()
 }

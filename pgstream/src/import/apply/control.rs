@@ -8,6 +8,7 @@ use crate::data::SequenceValue;
 use crate::ddl::Ddl;
 use crate::error::{ConnectionError, DataError, ImportError, Retry};
 
+use super::super::large_objects;
 use super::super::ledger::{CONNECTION_LIMIT, Ledger, entry_name};
 use super::super::load::is_worth_repeating;
 use super::super::plan::LoadPlan;
@@ -24,8 +25,8 @@ const ASK_WITHIN: Duration = Duration::from_secs(30);
 /// What is done over the control session, one after the other.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step<'a> {
-    Before,
     LargeObjects,
+    Before,
     Sequences(&'a [SequenceValue]),
     CheckLedger,
     Owners,
@@ -64,8 +65,8 @@ impl Apply<'_> {
 
     async fn step(&self, control: &mut CopySession, plan: &LoadPlan, step: Step<'_>) -> Result<(), ImportError> {
         match step {
+            Step::LargeObjects => self.make_large_objects(control, &plan.large_object_entries).await,
             Step::Before => self.make_in_order(control, &plan.before, with_defaults).await,
-            Step::LargeObjects => self.copy_large_objects(control, plan).await,
             Step::Sequences(values) => self.set_sequences(control, plan, values).await,
             Step::CheckLedger => self.check_ledger(control, plan).await,
             // Owners are given to what is in the ledger already, and giving one twice does no harm.
@@ -96,6 +97,17 @@ impl Apply<'_> {
             }
         }
         unreachable!("the loop above returns")
+    }
+
+    /// Makes large objects, less those that the ledger has.
+    async fn make_large_objects(&self, control: &mut CopySession, places: &[usize]) -> Result<(), ImportError> {
+        if places.is_empty() {
+            return Ok(());
+        }
+        let recorded = Ledger::recorded(control).await?;
+        let entries = places.iter().map(|place| &self.toc.entries[*place]);
+        let open: Vec<&TocEntry> = entries.filter(|entry| !recorded.contains(&entry.id.0)).collect();
+        large_objects::make(control, &open, self.run).await
     }
 
     /// Makes entries one after the other, less those that the ledger has.

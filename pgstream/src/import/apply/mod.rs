@@ -11,14 +11,14 @@ use std::time::Duration;
 use crate::archive::Toc;
 use crate::catalog::Snapshot;
 use crate::connection::CopySession;
-use crate::data::SequenceValue;
+use crate::data::{LargeObjectContent, SequenceValue};
 use crate::error::ImportError;
 use crate::progress::{Phase, Run};
 use crate::report::{Proven, TableReport, Verify};
 
 use super::fence::Fence;
 use super::load::{LoadInto, Loaded, Loader};
-use super::plan::{LoadPlan, Work, units};
+use super::plan::{LargeObjects, LoadPlan, units};
 use super::replace::Dropped;
 use super::target::Target;
 use control::Step;
@@ -63,11 +63,19 @@ pub(crate) struct Applied {
     pub(crate) dropped: Vec<Dropped>,
 }
 
+/// What was read and written.
+#[derive(Debug, Default)]
+struct Moved {
+    tables: Vec<Loaded>,
+    /// As they were copied together.
+    large_objects: Vec<Vec<LargeObjectContent>>,
+}
+
 /// What holds its rows, and is not proven yet.
 #[derive(Debug)]
 pub(crate) struct Filled {
     plan: LoadPlan,
-    loaded: Vec<Loaded>,
+    moved: Moved,
     /// Values that are yet to be set.
     values: Vec<SequenceValue>,
 }
@@ -98,18 +106,18 @@ impl Apply<'_> {
         let plan = LoadPlan::new(self.toc);
         self.plan_work(&plan);
         self.run.enter(Phase::Schema);
+        self.surviving(control, &plan, Step::LargeObjects).await?;
         self.surviving(control, &plan, Step::Before).await?;
 
-        let loaded = match self.options.is_data_only {
+        let moved = match self.options.is_data_only {
             true => self.fill_in_order(&plan).await?,
             false => self.run_parallel(&plan).await?,
         };
-        self.surviving(control, &plan, Step::LargeObjects).await?;
         let values = self.read_sequences(&plan).await?;
         if !self.options.is_data_only {
             self.surviving(control, &plan, Step::Sequences(&values)).await?;
         }
-        Ok(Filled { plan, loaded, values })
+        Ok(Filled { plan, moved, values })
     }
 
     /// Proves what was filled, does what must not be done before, and ends the marker.
@@ -117,9 +125,9 @@ impl Apply<'_> {
     /// # Errors
     /// As [`Self::fill`].
     pub(crate) async fn finish(&self, control: &mut CopySession, filled: Filled) -> Result<Applied, ImportError> {
-        let Filled { plan, loaded, values } = filled;
+        let Filled { plan, moved, values } = filled;
         self.run.enter(Phase::Verify);
-        let proven = self.verify(&plan, &loaded).await?;
+        let proven = self.verify(&plan, &moved).await?;
         self.surviving(control, &plan, Step::CheckLedger).await?;
 
         self.run.enter(Phase::Finish);
@@ -131,12 +139,12 @@ impl Apply<'_> {
             self.set_sequences(control, &plan, &values).await?;
         }
         self.end(control, &plan).await?;
-        let mut tables: Vec<TableReport> = loaded.iter().map(|part| TableReport { proven, ..part.report() }).collect();
+        let mut tables: Vec<TableReport> = moved.tables.iter().map(|part| TableReport { proven, ..part.report() }).collect();
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
         Ok(Applied {
             tables,
             sequences: plan.sequences.len() as u64,
-            large_objects: plan.large_objects.len() as u64,
+            large_objects: moved.large_objects.iter().map(|some| some.len() as u64).sum(),
             proven,
             dropped: Vec::new(),
         })
@@ -146,56 +154,49 @@ impl Apply<'_> {
         let tables: u64 = plan.groups.iter().map(|g| g.members.len() as u64).sum();
         let bytes: u64 = plan.groups.iter().map(|g| g.bytes).sum();
         self.run.expect_tables(tables, bytes);
-        let work: u64 = plan.works.iter().zip(&plan.specs).map(|(work, spec)| self.units_of(*work, spec.weight)).sum();
+        let work: u64 = plan.specs.iter().map(|spec| spec.weight).sum();
         let verify = if self.options.verify == Verify::Checksum { "checksum" } else { "count" };
         let checks: u64 = plan.groups.iter().map(|g| units(verify, g.bytes) + units("analyze", g.bytes)).sum();
         self.run.expect_work(work + checks);
     }
 
-    fn units_of(&self, work: Work, weight: u64) -> u64 {
-        match work {
-            Work::Load(_) => weight,
-            Work::Apply(place) => match self.toc.entries[place].desc {
-                "INDEX" => units("index", weight),
-                "CONSTRAINT" => units("constraint", weight),
-                _ => units("", weight),
-            },
-            Work::Validate(_) => units("foreign key", weight),
-            Work::Barrier => 0,
-        }
+    /// Copies the bytes of some large objects.
+    async fn copy_large_objects(
+        &self,
+        loader: &mut Loader<'_>,
+        some: &LargeObjects,
+        run: &Run,
+    ) -> Result<Vec<LargeObjectContent>, ImportError> {
+        let _shown = self.run.working_on("large objects".to_owned());
+        let mut values = loader.values().await;
+        let copied = super::large_objects::copy(some, &mut values, loader, run).await;
+        values.stop().await;
+        copied
     }
 
-    /// Copies the bytes of large objects, in pieces, one after the other.
-    async fn copy_large_objects(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
-        if plan.large_objects.is_empty() {
-            return Ok(());
-        }
-        super::large_objects::copy(self.snapshot, control, &plan.large_objects, self.run).await
-    }
-
-    /// Fills tables that are there already, one after the other, referenced ones first. One session: where triggers cannot be
-    /// switched off the foreign keys are checked, and must find what the table before has committed.
-    async fn fill_in_order(&self, plan: &LoadPlan) -> Result<Vec<Loaded>, ImportError> {
+    /// Fills tables that are there already, one after the other, referenced ones first, and large objects. One session: where
+    /// triggers cannot be switched off the foreign keys are checked, and must find what the table before has committed.
+    async fn fill_in_order(&self, plan: &LoadPlan) -> Result<Moved, ImportError> {
         self.run.enter(Phase::Data);
         let run = self.run.child();
         let mut loader = Loader::new(self.snapshot, self.target, self.fence, self.options.source_major, &run);
+        let mut moved = Moved::default();
+        let result = self.fill_with(plan, &mut loader, &run, &mut moved).await;
+        loader.stop().await;
+        result.map(|()| moved)
+    }
+
+    async fn fill_with(&self, plan: &LoadPlan, loader: &mut Loader<'_>, run: &Run, moved: &mut Moved) -> Result<(), ImportError> {
         let into = if self.options.appends { LoadInto::Added(self.options.verify) } else { LoadInto::Existing };
-        let mut loaded = Vec::new();
-        let mut result = Ok(());
         for group in &plan.groups {
             let _shown = self.run.working_on(group.target().table.to_string());
-            match loader.load(group, into).await {
-                Ok(filled) => {
-                    filled.iter().for_each(|_| self.run.table_done());
-                    loaded.extend(filled);
-                }
-                Err(error) => {
-                    result = Err(error);
-                    break;
-                }
-            }
+            let filled = loader.load(group, into).await?;
+            filled.iter().for_each(|_| self.run.table_done());
+            moved.tables.extend(filled);
         }
-        loader.stop().await;
-        result.map(|()| loaded)
+        for some in &plan.large_objects {
+            moved.large_objects.push(self.copy_large_objects(loader, some, run).await?);
+        }
+        Ok(())
     }
 }

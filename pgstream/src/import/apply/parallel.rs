@@ -10,31 +10,18 @@ use crate::error::{ConnectionError, DataError, ImportError};
 use crate::progress::{Phase, Run};
 
 use super::super::ledger::{Ledger, entry_name};
-use super::super::load::{LoadInto, Loaded, Loader, is_worth_repeating};
-use super::super::plan::{LoadPlan, Work, is_validated_later};
+use super::super::load::{LoadInto, Loader, is_worth_repeating};
+use super::super::plan::{LoadPlan, Making, Work};
 use super::super::schedule::{Schedule, TaskId};
 use super::control::Stopped;
-use super::statement::{add_not_valid, validate, with_defaults};
-use super::{Apply, MAX_ATTEMPTS, PAUSE};
+use super::{Apply, MAX_ATTEMPTS, Moved, PAUSE};
 
 /// What the workers share.
 struct Board<'a> {
     schedule: Mutex<Schedule>,
     changed: Notify,
-    loaded: Mutex<Vec<Loaded>>,
+    moved: Mutex<Moved>,
     run: &'a Run,
-}
-
-/// One statement of the parallel stage.
-struct Statement {
-    /// The entry that it is about.
-    place: usize,
-    /// The SQL.
-    sql: String,
-    /// Whether it writes its line in the ledger.
-    is_recorded: bool,
-    /// The work that it is.
-    units: u64,
 }
 
 enum Next {
@@ -58,19 +45,19 @@ impl Board<'_> {
 
 impl Apply<'_> {
     /// Loads, builds and checks on several connections.
-    pub(super) async fn run_parallel(&self, plan: &LoadPlan) -> Result<Vec<Loaded>, ImportError> {
+    pub(super) async fn run_parallel(&self, plan: &LoadPlan) -> Result<Moved, ImportError> {
         self.run.enter(Phase::Data);
         let run = self.run.child();
         let board = Board {
             schedule: Mutex::new(Schedule::new(plan.specs.clone())),
             changed: Notify::new(),
-            loaded: Mutex::new(Vec::new()),
+            moved: Mutex::default(),
             run: &run,
         };
         let workers = (0..self.options.jobs.max(1)).map(|_| self.work(plan, &board));
         let results = join_all(workers).await;
         first_failure(results, self.run)?;
-        Ok(board.loaded.into_inner().unwrap_or_default())
+        Ok(board.moved.into_inner().unwrap_or_default())
     }
 
     async fn work(&self, plan: &LoadPlan, board: &Board<'_>) -> Result<(), ImportError> {
@@ -95,8 +82,9 @@ impl Apply<'_> {
                     self.run_task(plan, board, loader, task).await?;
                     board.schedule.lock().expect("no holder panics").finish(task);
                     self.run.work_done(match plan.works[task] {
+                        // It has told what it moved.
                         Work::Load(_) => 0,
-                        work => self.units_of(work, plan.specs[task].weight),
+                        _ => plan.specs[task].weight,
                     });
                     board.changed.notify_waiters();
                 }
@@ -131,25 +119,19 @@ impl Apply<'_> {
                 for _ in &loaded {
                     self.run.table_done();
                 }
-                board.loaded.lock().expect("no holder panics").extend(loaded);
+                board.moved.lock().expect("no holder panics").tables.extend(loaded);
                 Ok(())
             }
-            Work::Apply(place) => {
-                let entry = &self.toc.entries[place];
+            Work::LargeObjects(number) => {
+                let some = self.copy_large_objects(loader, &plan.large_objects[number], board.run).await?;
+                board.moved.lock().expect("no holder panics").large_objects.push(some);
+                Ok(())
+            }
+            Work::Make(making) => {
+                let entry = &self.toc.entries[making.place];
                 self.enter_for(entry);
                 let _shown = self.run.working_on(entry_name(entry));
-                let sql = match is_validated_later(entry) {
-                    true => add_not_valid(entry),
-                    false => with_defaults(entry),
-                };
-                let (sql, units) = (self.with_ledger(place, &sql), self.units_of(plan.works[task], plan.specs[task].weight));
-                self.run_repeatedly(board, loader, Statement { place, sql, is_recorded: true, units }).await
-            }
-            Work::Validate(place) => {
-                let entry = &self.toc.entries[place];
-                let _shown = self.run.working_on(entry_name(entry));
-                let units = self.units_of(plan.works[task], plan.specs[task].weight);
-                self.run_repeatedly(board, loader, Statement { place, sql: validate(entry), is_recorded: false, units }).await
+                self.make_repeatedly(board, loader, making, plan.specs[task].weight).await
             }
             Work::Barrier => Ok(()),
         }
@@ -166,13 +148,15 @@ impl Apply<'_> {
     }
 
     /// Runs one statement, again if the connection breaks under it; whether it was committed then tells the ledger.
-    async fn run_repeatedly(
+    async fn make_repeatedly(
         &self,
         board: &Board<'_>,
         loader: &mut Loader<'_>,
-        Statement { place, sql, is_recorded, units }: Statement,
+        making: Making,
+        units: u64,
     ) -> Result<(), ImportError> {
-        let entry = &self.toc.entries[place];
+        let entry = &self.toc.entries[making.place];
+        let sql = self.making(making);
         let inner = Apply {
             run: board.run,
             toc: self.toc,
@@ -186,7 +170,7 @@ impl Apply<'_> {
             if board.run.is_cancelled() {
                 return Err(DataError::Cancelled.into());
             }
-            if attempt > 1 && is_recorded && Ledger::is_recorded(session, entry.id.0).await? {
+            if attempt > 1 && Ledger::is_recorded(session, making.line).await? {
                 return Ok(());
             }
             let pid = session.backend_pid();

@@ -4,6 +4,7 @@ use crate::archive::TocEntry;
 use crate::ddl::Ddl;
 
 use super::super::ledger::{Ledger, entry_name};
+use super::super::plan::Making;
 use super::Apply;
 
 impl Apply<'_> {
@@ -21,10 +22,27 @@ impl Apply<'_> {
         }
         text.into_string()
     }
+
+    /// What a task of the parallel stage runs, with its line in the ledger.
+    pub(super) fn making(&self, making: Making) -> String {
+        let entry = &self.toc.entries[making.place];
+        let Some(step) = making.step.and_then(|step| entry.steps.get(step)) else {
+            return self.with_ledger(making.place, &with_defaults(entry));
+        };
+        let mut text = Ddl::new();
+        text.deparsed(&behind_defaults(entry, &step.sql));
+        Ledger::record(&mut text, making.line, &entry_name(entry), &step.undo, None);
+        text.into_string()
+    }
 }
 
 /// An entry's SQL behind the settings that it was made for.
 pub(crate) fn with_defaults(entry: &TocEntry) -> String {
+    behind_defaults(entry, &entry.create)
+}
+
+/// Statements of an entry behind the settings that it was made for.
+fn behind_defaults(entry: &TocEntry, statements: &str) -> String {
     let mut sql = Ddl::new();
     if let Some(tablespace) = &entry.tablespace {
         sql.sql("SET default_tablespace = ").literal(tablespace).end();
@@ -32,7 +50,7 @@ pub(crate) fn with_defaults(entry: &TocEntry) -> String {
     if let Some(method) = &entry.access_method {
         sql.sql("SET default_table_access_method = ").ident(method).end();
     }
-    sql.deparsed(&entry.create);
+    sql.deparsed(statements);
     sql.into_string()
 }
 
@@ -56,16 +74,4 @@ fn undo_of(entry: &TocEntry) -> String {
         true => String::new(),
         false => entry.drop.clone(),
     }
-}
-
-pub(super) fn add_not_valid(entry: &TocEntry) -> String {
-    match entry.create.split_once(";\n") {
-        Some((first, rest)) => format!("{first} NOT VALID;\n{rest}"),
-        None => entry.create.clone(),
-    }
-}
-
-/// `ALTER TABLE … VALIDATE CONSTRAINT …`, from the entry's drop statement, which names both.
-pub(super) fn validate(entry: &TocEntry) -> String {
-    entry.drop.replacen(" DROP CONSTRAINT ", " VALIDATE CONSTRAINT ", 1)
 }

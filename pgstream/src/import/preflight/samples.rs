@@ -69,6 +69,7 @@ pub(crate) fn entry(desc: &'static str, sql: &str) -> TocEntry {
         section: Section::PreData,
         pass: Pass::Main,
         create: sql.to_owned(),
+        steps: Vec::new(),
         drop: String::new(),
         set_owner: String::new(),
         tablespace: None,

@@ -1,7 +1,9 @@
 //! Makes and fills what the archive has, in the open transaction, and proves it before anybody can see it.
 
 use crate::connection::{Canceller, CopySession};
-use crate::data::{CopyInSink, SequenceValue, TableReader, ValueReader, copy_from_stdin, read_sequence_values};
+use crate::data::{
+    CopyInSink, LargeObjectContent, SequenceValue, TableReader, ValueReader, copy_from_stdin, read_sequence_values,
+};
 use crate::ddl::Ddl;
 use crate::error::{ConnectionError, DataError, ImportError};
 use crate::name::QualifiedName;
@@ -10,8 +12,9 @@ use crate::report::{Proven, TableReport, Verify};
 
 use super::super::apply::{Applied, with_defaults, with_owner};
 use super::super::check_rows::{check_table, expectations};
+use super::super::large_objects;
 use super::super::load::Loaded;
-use super::super::plan::{LoadGroup, LoadPlan, Work, units};
+use super::super::plan::{LoadGroup, LoadPlan, Making, Work, units};
 use super::{Replace, Replacement, Statement, statements};
 
 impl Replace<'_> {
@@ -34,14 +37,15 @@ impl Replace<'_> {
             let entry = &self.toc.entries[*place];
             !(entry.desc == "SCHEMA" && dropped.kept_schemas.contains(&entry.tag))
         };
-        before.extend(plan.before.iter().copied().filter(is_made).map(|place| self.make(place)));
+        let made = plan.large_object_entries.iter().chain(&plan.before).copied();
+        before.extend(made.filter(is_made).map(|place| self.make(place)));
         self.run_all(session, &before).await?;
         self.run.enter(Phase::Data);
         let loaded = self.load_all(session, &plan).await?;
-        self.copy_large_objects(session, &plan).await?;
+        let large_objects = self.copy_large_objects(session, &plan).await?;
         self.build(session, &plan).await?;
         let values = self.read_sequences(&plan).await?;
-        Ok(Replacement { plan, loaded, values, dropped, resets })
+        Ok(Replacement { plan, loaded, large_objects, values, dropped, resets })
     }
 
     /// Proves what is in the transaction, does what must not be done before, and commits.
@@ -49,9 +53,12 @@ impl Replace<'_> {
     /// # Errors
     /// As [`Self::fill`]; [`ImportError::Unconfirmed`] if nobody could be asked what became of the commit.
     pub(crate) async fn finish(&self, session: &mut CopySession, replacement: Replacement) -> Result<Applied, ImportError> {
-        let Replacement { plan, loaded, values, dropped, resets } = replacement;
+        let Replacement { plan, loaded, large_objects, values, dropped, resets } = replacement;
         self.run.enter(Phase::Verify);
         let proven = self.verify(session, &plan, &loaded).await?;
+        let canceller = session.canceller();
+        let checked = large_objects::check(session, &large_objects, self.options.verify);
+        self.ended_by_cancel(&canceller, checked).await?;
         self.run.enter(Phase::Finish);
         let entry = |place: usize| &self.toc.entries[place];
         let mut rest: Vec<Statement> =
@@ -72,7 +79,7 @@ impl Replace<'_> {
         Ok(Applied {
             tables,
             sequences: plan.sequences.len() as u64,
-            large_objects: plan.large_objects.len() as u64,
+            large_objects: large_objects.len() as u64,
             proven,
             dropped: dropped.dropped,
         })
@@ -82,32 +89,28 @@ impl Replace<'_> {
         let tables: u64 = plan.groups.iter().map(|group| group.members.len() as u64).sum();
         let bytes: u64 = plan.groups.iter().map(|group| group.bytes).sum();
         self.run.expect_tables(tables, bytes);
-        let built = plan.works.iter().zip(&plan.specs).map(|(work, spec)| self.units_of(*work, spec.weight));
+        let built = plan.works.iter().zip(&plan.specs).map(|(work, spec)| match work {
+            Work::Make(_) => spec.weight,
+            _ => 0,
+        });
         let verify = if self.options.verify == Verify::Checksum { "checksum" } else { "count" };
         let checks = plan.groups.iter().map(|group| group.bytes + units(verify, group.bytes) + units("analyze", group.bytes));
         self.run.expect_work(built.chain(checks).sum());
-    }
-
-    fn units_of(&self, work: Work, weight: u64) -> u64 {
-        match work {
-            Work::Apply(place) => match self.toc.entries[place].desc {
-                "INDEX" => units("index", weight),
-                "CONSTRAINT" => units("constraint", weight),
-                "FK CONSTRAINT" => units("foreign key", weight),
-                _ => units("", weight),
-            },
-            _ => 0,
-        }
     }
 
     fn make(&self, place: usize) -> Statement {
         Statement::of(self.toc, place, with_defaults(&self.toc.entries[place]))
     }
 
-    /// Indexes, keys, triggers and the like, in the order of the archive.
+    /// Indexes, keys, triggers and the like, in the order of the archive. Nobody waits for a single step of one here, so each is
+    /// made as a whole where its first step stands.
     async fn build(&self, session: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
         for (work, spec) in plan.works.iter().zip(&plan.specs) {
-            let Work::Apply(place) = *work else { continue };
+            let Work::Make(Making { place, step, .. }) = *work else { continue };
+            if step.is_some_and(|step| step > 0) {
+                self.run.work_done(spec.weight);
+                continue;
+            }
             let phase = match self.toc.entries[place].desc {
                 "FK CONSTRAINT" | "CHECK CONSTRAINT" => Phase::Constraints,
                 _ => Phase::Indexes,
@@ -117,7 +120,7 @@ impl Replace<'_> {
             }
             let statement = self.make(place);
             let _shown = self.run.working_on(statement.what.clone());
-            let (pid, work) = (session.backend_pid(), self.units_of(*work, spec.weight));
+            let (pid, work) = (session.backend_pid(), spec.weight);
             self.target.set_at_work(pid, work);
             let made = self.run_all(session, std::slice::from_ref(&statement)).await;
             self.target.set_at_work(pid, 0);
@@ -189,11 +192,28 @@ impl Replace<'_> {
         Ok(())
     }
 
-    async fn copy_large_objects(&self, session: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
-        match plan.large_objects.is_empty() {
-            true => Ok(()),
-            false => super::super::large_objects::copy(self.snapshot, session, &plan.large_objects, self.run).await,
+    async fn copy_large_objects(
+        &self,
+        session: &mut CopySession,
+        plan: &LoadPlan,
+    ) -> Result<Vec<LargeObjectContent>, ImportError> {
+        let mut contents = Vec::new();
+        if plan.large_objects.is_empty() {
+            return Ok(contents);
         }
+        let mut values = ValueReader::new(self.snapshot, self.run);
+        let mut copied = Ok(());
+        for some in &plan.large_objects {
+            match large_objects::copy_within(some, &mut values, session, self.run).await {
+                Ok(some) => contents.extend(some),
+                Err(error) => {
+                    copied = Err(error);
+                    break;
+                }
+            }
+        }
+        values.stop().await;
+        copied.map(|()| contents)
     }
 
     async fn read_sequences(&self, plan: &LoadPlan) -> Result<Vec<SequenceValue>, ImportError> {

@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::archive::Toc;
 use crate::catalog::Snapshot;
 use crate::connection::CopySession;
-use crate::data::SequenceValue;
+use crate::data::{LargeObjectContent, SequenceValue};
 use crate::error::{ConnectionError, DataError, ImportError};
 use crate::progress::Run;
 use crate::report::Verify;
@@ -69,6 +69,7 @@ pub(crate) struct Replace<'a> {
 pub(crate) struct Replacement {
     plan: LoadPlan,
     loaded: Vec<Loaded>,
+    large_objects: Vec<LargeObjectContent>,
     values: Vec<SequenceValue>,
     dropped: DropPlan,
     resets: Vec<String>,

@@ -77,7 +77,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub async fn import(from: Source, destination: Destination, options: &ImportOptions, run: &Run) -> Result<ImportReport, Failure> {
     let started = Instant::now();
     run.announce(EventType::State);
-    let import = Import { target: Target::new(destination), options, run };
+    let import = Import { target: Target::new(destination, 1), options, run };
     let work = import.run(from, started);
     let result = tokio::select! {
         biased;
@@ -103,7 +103,7 @@ pub async fn plan_import(
     run: &Run,
 ) -> Result<ImportPlan, Failure> {
     run.enter(Phase::Preflight);
-    let import = Import { target: Target::new(destination.clone()), options, run };
+    let import = Import { target: Target::new(destination.clone(), 1), options, run };
     let planned = async {
         let source = Source::Path(path.to_owned());
         if source.seekable().is_none() {

@@ -8,6 +8,7 @@ select con.oid                                                      as oid
      , pg_catalog.pg_get_userbyid(t.relowner)                       as owner
      , con.conname                                                  as name
      , pg_catalog.pg_get_constraintdef(con.oid)                     as definition
+     , con.convalidated                                             as is_valid
      , con.confrelid                                                as referenced_oid
   from unnest($1::oid[]) as held(oid)
   join pg_catalog.pg_class t on t.oid = held.oid and t.relkind in ('r', 'p')

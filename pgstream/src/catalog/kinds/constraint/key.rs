@@ -2,7 +2,7 @@
 
 use crate::catalog::kind::Record;
 use crate::catalog::reloptions::render_with;
-use crate::catalog::{Object, ObjectHeader, ObjectId, Repairs, Role};
+use crate::catalog::{LockMode, Object, ObjectHeader, ObjectId, Repairs, Role, Step, StepWork};
 use crate::ddl::Ddl;
 use crate::error::CatalogError;
 use crate::name::QualifiedName;
@@ -14,6 +14,7 @@ pub(super) struct Key {
     header: ObjectHeader,
     table_id: ObjectId,
     table: QualifiedName,
+    is_partitioned: bool,
     definition: Definition,
     /// The index that the constraint makes; it lives in the table's schema.
     index_name: String,
@@ -52,6 +53,7 @@ impl Key {
             header,
             table_id,
             table,
+            is_partitioned: row.char("relkind")? == 'p',
             definition,
             index_name: row.get("index_name")?,
             is_clustered: row.get("is_clustered")?,
@@ -78,11 +80,21 @@ impl KeyColumns {
     }
 
     fn render(&self, ddl: &mut Ddl) {
-        ddl.sql(if self.is_primary { "PRIMARY KEY" } else { "UNIQUE" });
+        self.render_kind(ddl);
         // A primary key can be made on such an index, but not with these words; it has no nulls anyway.
         if self.is_nulls_not_distinct && !self.is_primary {
             ddl.sql(" NULLS NOT DISTINCT");
         }
+        self.render_columns(ddl);
+        render_with(ddl, " ", &self.options, &[]);
+        self.render_deferral(ddl);
+    }
+
+    fn render_kind(&self, ddl: &mut Ddl) {
+        ddl.sql(if self.is_primary { "PRIMARY KEY" } else { "UNIQUE" });
+    }
+
+    fn render_columns(&self, ddl: &mut Ddl) {
         ddl.sql(" (").idents(self.keys.iter().map(String::as_str));
         if self.is_without_overlaps {
             ddl.sql(" WITHOUT OVERLAPS");
@@ -91,9 +103,38 @@ impl KeyColumns {
         if !self.included.is_empty() {
             ddl.sql(" INCLUDE (").idents(self.included.iter().map(String::as_str)).sql(")");
         }
-        render_with(ddl, " ", &self.options, &[]);
+    }
+
+    fn render_deferral(&self, ddl: &mut Ddl) {
         if self.is_deferrable {
             ddl.sql(if self.is_deferred { " DEFERRABLE INITIALLY DEFERRED" } else { " DEFERRABLE" });
+        }
+    }
+
+    /// The unique index alone, in the order and with the operators that a key has; `CREATE INDEX` has its own place for each clause.
+    fn render_index(&self, ddl: &mut Ddl, name: &str, table: &QualifiedName) {
+        ddl.sql("CREATE UNIQUE INDEX ").ident(name).sql(" ON ").name(table).sql(" USING btree");
+        self.render_columns(ddl);
+        if self.is_nulls_not_distinct && !self.is_primary {
+            ddl.sql(" NULLS NOT DISTINCT");
+        }
+        render_with(ddl, " ", &self.options, &[]);
+        ddl.end();
+    }
+}
+
+impl Key {
+    fn render_add(&self, ddl: &mut Ddl) {
+        ddl.sql("ALTER TABLE ONLY ").name(&self.table).sql("\n    ADD CONSTRAINT ").ident(&self.header.name).sql(" ");
+    }
+
+    /// What the table uses the index for.
+    fn render_uses(&self, ddl: &mut Ddl) {
+        if self.is_clustered {
+            ddl.sql("ALTER TABLE ").name(&self.table).sql(" CLUSTER ON ").ident(&self.index_name).end();
+        }
+        if self.is_replica_identity {
+            ddl.sql("ALTER TABLE ONLY ").name(&self.table).sql(" REPLICA IDENTITY USING INDEX ").ident(&self.index_name).end();
         }
     }
 }
@@ -104,7 +145,7 @@ impl Object for Key {
     }
 
     fn render_create(&self, ddl: &mut Ddl, _repairs: &Repairs) {
-        ddl.sql("ALTER TABLE ONLY ").name(&self.table).sql("\n    ADD CONSTRAINT ").ident(&self.header.name).sql(" ");
+        self.render_add(ddl);
         match &self.definition {
             Definition::Deparsed(sql) => {
                 ddl.deparsed(sql);
@@ -112,16 +153,47 @@ impl Object for Key {
             Definition::Columns(columns) => columns.render(ddl),
         }
         ddl.end();
-        if self.is_clustered {
-            ddl.sql("ALTER TABLE ").name(&self.table).sql(" CLUSTER ON ").ident(&self.index_name).end();
-        }
-        if self.is_replica_identity {
-            ddl.sql("ALTER TABLE ONLY ").name(&self.table).sql(" REPLICA IDENTITY USING INDEX ").ident(&self.index_name).end();
-        }
+        self.render_uses(ddl);
     }
 
     fn render_drop(&self, ddl: &mut Ddl, _repairs: &Repairs) {
         ddl.sql("ALTER TABLE ONLY ").name(&self.table).sql(" DROP CONSTRAINT ").ident(&self.header.name).end();
+    }
+
+    /// Building the index as part of the constraint keeps everybody from the table; built by itself it lets the table's other
+    /// indexes be built beside it. A partitioned table cannot take over an index.
+    fn steps(&self) -> Vec<Step> {
+        let Definition::Columns(columns) = &self.definition else { return Vec::new() };
+        if self.is_partitioned || columns.is_without_overlaps {
+            return Vec::new();
+        }
+        let (mut build, mut unbuild, mut add, mut drop) = (Ddl::new(), Ddl::new(), Ddl::new(), Ddl::new());
+        // The constraint takes the name of its index, and the other way round, so that both are always called the same.
+        let index = &self.header.name;
+        columns.render_index(&mut build, index, &self.table);
+        unbuild.sql("DROP INDEX ").name(&QualifiedName::new(self.table.schema.as_str(), index.as_str())).end();
+        self.render_add(&mut add);
+        columns.render_kind(&mut add);
+        add.sql(" USING INDEX ").ident(index);
+        columns.render_deferral(&mut add);
+        add.end();
+        self.render_uses(&mut add);
+        self.render_drop(&mut drop, &Repairs::default());
+        let table = self.table_id.oid;
+        vec![
+            Step {
+                sql: build.into_string(),
+                undo: unbuild.into_string(),
+                work: StepWork::Index,
+                locks: vec![(table, LockMode::Share)],
+            },
+            Step {
+                sql: add.into_string(),
+                undo: drop.into_string(),
+                work: StepWork::Catalog,
+                locks: vec![(table, LockMode::AccessExclusive)],
+            },
+        ]
     }
 
     fn dependencies(&self) -> Vec<(ObjectId, ObjectId)> {

@@ -7,6 +7,7 @@ select con.oid                                                      as oid
      , pg_catalog.pg_get_userbyid(t.relowner)                       as owner
      , con.conname                                                  as name
      , con.contype                                                  as contype
+     , t.relkind                                                    as relkind
      , case when con.contype = 'x' then pg_catalog.pg_get_constraintdef(con.oid) end as definition
      , con.condeferrable                                            as is_deferrable
      , con.condeferred                                              as is_deferred

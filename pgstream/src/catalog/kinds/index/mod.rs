@@ -5,7 +5,7 @@ mod attach;
 use std::collections::HashMap;
 
 use crate::catalog::kind::{CatalogQuery, Found, ObjectKind, Record, Rows, catalog_query};
-use crate::catalog::{Address, Object, ObjectHeader, ObjectId, Repairs, Role, Section, class};
+use crate::catalog::{Address, LockMode, Object, ObjectHeader, ObjectId, Repairs, Role, Section, Step, StepWork, class};
 use crate::ddl::{Ddl, qualified};
 use crate::error::CatalogError;
 use crate::name::QualifiedName;
@@ -109,6 +109,51 @@ impl Object for Index {
     fn render_create(&self, ddl: &mut Ddl, _repairs: &Repairs) {
         let Some(definition) = &self.definition else { return };
         ddl.deparsed(definition).end();
+        self.render_properties(ddl);
+    }
+
+    fn render_drop(&self, ddl: &mut Ddl, _repairs: &Repairs) {
+        // A member goes with the index that it is attached to.
+        if !self.is_member {
+            ddl.sql("DROP INDEX ").name(&self.name).end();
+        }
+    }
+
+    /// What a table uses an index for is said of the table, which nobody else may hold then: two indexes that were built side by
+    /// side and both went on to that would wait for each other.
+    fn steps(&self) -> Vec<Step> {
+        let Some(definition) = self.definition.as_ref().filter(|_| self.is_clustered || self.is_replica_identity) else {
+            return Vec::new();
+        };
+        let (mut build, mut unbuild, mut properties) = (Ddl::new(), Ddl::new(), Ddl::new());
+        build.deparsed(definition).end();
+        self.render_drop(&mut unbuild, &Repairs::default());
+        self.render_properties(&mut properties);
+        let table = self.table_id.oid;
+        vec![
+            Step {
+                sql: build.into_string(),
+                undo: unbuild.into_string(),
+                work: StepWork::Index,
+                locks: vec![(table, LockMode::Share)],
+            },
+            Step {
+                sql: properties.into_string(),
+                undo: String::new(),
+                work: StepWork::Catalog,
+                locks: vec![(table, LockMode::AccessExclusive)],
+            },
+        ]
+    }
+
+    fn dependencies(&self) -> Vec<(ObjectId, ObjectId)> {
+        vec![(self.header.id, self.table_id)]
+    }
+}
+
+impl Index {
+    /// What is said of the index once it is there.
+    fn render_properties(&self, ddl: &mut Ddl) {
         if self.is_clustered {
             ddl.sql("ALTER TABLE ").name(&self.table).sql(" CLUSTER ON ").ident(&self.name.name).end();
         }
@@ -122,16 +167,5 @@ impl Object for Index {
         for extension in &self.extensions {
             ddl.sql("ALTER INDEX ").name(&self.name).sql(" DEPENDS ON EXTENSION ").ident(extension).end();
         }
-    }
-
-    fn render_drop(&self, ddl: &mut Ddl, _repairs: &Repairs) {
-        // A member goes with the index that it is attached to.
-        if !self.is_member {
-            ddl.sql("DROP INDEX ").name(&self.name).end();
-        }
-    }
-
-    fn dependencies(&self) -> Vec<(ObjectId, ObjectId)> {
-        vec![(self.header.id, self.table_id)]
     }
 }

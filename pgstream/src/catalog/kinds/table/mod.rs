@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::catalog::kind::{CatalogQuery, Found, ObjectKind, Record, Rows, catalog_query};
 use crate::catalog::reloptions::render_with;
-use crate::catalog::{Address, Object, ObjectHeader, ObjectId, Privileges, Repairs, Role, Section};
+use crate::catalog::{Address, LoadThrough, Object, ObjectHeader, ObjectId, Privileges, Repairs, Role, Section};
 use crate::ddl::{Ddl, qualified};
 use crate::error::CatalogError;
 use crate::name::QualifiedName;
@@ -156,8 +156,8 @@ struct Table {
     partition_access_method: Option<String>,
     pages: u64,
     bytes: u64,
-    /// Where the rows of a partition go when a partition key hashes an enum.
-    root: Option<(ObjectId, QualifiedName)>,
+    /// Where the rows of a partition go when a partition key hashes oids, with the topmost table's identity.
+    through: Option<(ObjectId, LoadThrough)>,
     parents: Vec<Parent>,
     columns: Vec<Column>,
     checks: Vec<InlineCheck>,
@@ -200,7 +200,7 @@ impl Table {
             partition_access_method: access_method.filter(|_| is_partitioned),
             pages: row.get::<i64>("pages")?.unsigned_abs(),
             bytes: row.get::<i64>("bytes")?.unsigned_abs(),
-            root: decode_root(row)?,
+            through: decode_through(row)?,
             parents: Vec::new(),
             columns: Vec::new(),
             checks: Vec::new(),
@@ -310,10 +310,11 @@ impl Table {
     }
 }
 
-fn decode_root(row: Record<'_>) -> Result<Option<(ObjectId, QualifiedName)>, CatalogError> {
+fn decode_through(row: Record<'_>) -> Result<Option<(ObjectId, LoadThrough)>, CatalogError> {
     let Some(oid) = row.get::<Option<u32>>("root_oid")? else { return Ok(None) };
-    let name = QualifiedName::new(row.get::<String>("root_schema")?, row.get::<String>("root_name")?);
-    Ok(Some((ObjectId::relation(oid), name)))
+    let root = QualifiedName::new(row.get::<String>("root_schema")?, row.get::<String>("root_name")?);
+    let subtree = QualifiedName::new(row.get::<String>("through_schema")?, row.get::<String>("through_name")?);
+    Ok(Some((ObjectId::relation(oid), LoadThrough { root, subtree })))
 }
 
 impl Object for Table {

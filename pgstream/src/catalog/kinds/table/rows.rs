@@ -30,9 +30,9 @@ impl TableRows {
             bytes: table.bytes,
             relkind: table.relkind,
             is_unlogged: table.is_unlogged,
-            load_through: table.root.as_ref().map(|(_, name)| name.clone()),
+            load_through: table.through.as_ref().map(|(_, through)| Box::new(through.clone())),
         };
-        Self { header, data, root_id: table.root.as_ref().map(|(id, _)| *id) }
+        Self { header, data, root_id: table.through.as_ref().map(|(id, _)| *id) }
     }
 }
 
