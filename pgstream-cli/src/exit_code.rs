@@ -67,6 +67,7 @@ impl Exit {
             | E::TargetBusy
             | E::ServerUnsupported
             | E::CatalogUnsupportedObject
+            | E::CatalogEncoding
             | E::FilterMatchesNothing
             | E::OutputExists
             | E::BackupUnusable => Self::Preflight,

@@ -72,6 +72,19 @@ impl fmt::Display for TargetState {
     }
 }
 
+/// How the source's snapshot was held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum SnapshotKind {
+    /// By two connections, and any number of others read in it: one that breaks is replaced.
+    #[default]
+    #[serde(rename = "exported")]
+    Exported,
+    /// By the only connection, over which everything was read: had it broken, the run would have been over.
+    #[serde(rename = "single connection")]
+    SingleConnection,
+}
+
 /// One end of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -74,11 +74,8 @@ pub(crate) async fn with_object_fixture(cluster: &Arc<Cluster>, name: &str) -> T
     db
 }
 
-/// The web shop without its extended statistics, a kind that is refused.
 async fn shop(cluster: &Arc<Cluster>) -> TestDb {
-    let db = TestDb::create(cluster).await.with_shop(1).await;
-    db.execute("drop statistics shop.orders_placed_status").await;
-    db
+    TestDb::create(cluster).await.with_shop(1).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

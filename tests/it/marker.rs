@@ -7,7 +7,7 @@ use pgstream_tests::database::TestDb;
 use crate::syncing::{explain, must_sync, try_sync};
 
 const LEDGER: &str = "create schema pgstream_loading; create table pgstream_loading.ledger (entry integer primary key, \
-    seq bigint generated always as identity, object text not null, undo text not null, name text, relation oid)";
+    seq bigint generated always as identity, object text not null, undo text not null, name text, relation oid, rows bigint)";
 
 async fn one_table() -> TestDb {
     let source = TestDb::new().await;
@@ -32,7 +32,7 @@ async fn a_marker_of_somebody_else_is_refused_and_what_it_says_is_not_run() {
 async fn a_table_that_somebody_made_anew_is_not_taken_back() {
     let (source, target) = (one_table().await, TestDb::new().await);
     target.execute(LEDGER).await;
-    let line = "insert into pgstream_loading.ledger values (1, default, 'TABLE public.kept', 'DROP TABLE public.kept;', 'public.kept', 1); \
+    let line = "insert into pgstream_loading.ledger values (1, default, 'TABLE public.kept', 'DROP TABLE public.kept;', 'public.kept', 1, null); \
                 create table kept as select 1 as a";
     target.execute(line).await;
     let failure = try_sync(&source.url(), &target.url(), &SyncOptions::default(), &Run::new()).await;

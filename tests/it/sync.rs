@@ -12,7 +12,7 @@ use pgstream_tests::database::{TestDb, fixtures};
 use pgstream_tests::oracle::{self, Contents};
 use pgstream_tests::sql;
 
-use crate::syncing::{OBJECTS, Watched, explain, must_sync, shop, try_sync, wait_until};
+use crate::syncing::{OBJECTS, Watched, explain, must_sync, peak_memory, shop, try_sync, wait_until};
 
 /// The fixtures of a kind that a server of this major knows, the general one first.
 fn fixtures_of(kind: &str, major: u32) -> Vec<String> {
@@ -251,7 +251,7 @@ async fn a_report_claims_what_was_compared_and_no_more() {
 async fn what_cannot_be_carried_is_an_error_or_named() {
     let source = TestDb::new().await;
     source.execute(SMALL).await;
-    source.execute("create statistics b.guess on id, note from b.three").await;
+    source.execute("create type b.guess").await;
     let target = TestDb::new().await;
     let failure = try_sync(&source.url(), &target.url(), &SyncOptions::default(), &Run::new()).await.expect_err("unsupported");
     assert_eq!((failure.code(), failure.target), (ErrorCode::CatalogUnsupportedObject, TargetState::Untouched));
@@ -339,39 +339,6 @@ async fn a_source_that_was_read_is_as_it_was() {
     assert_eq!((oracle::contents(&source.url()), oracle::dump_schema(&source.url())), before);
 }
 
-/// The largest resident size that a finished `pgstream sync` had, in bytes, and that it succeeded.
-///
-/// The program is asked by way of a shell, since only the parent of an ended process can be told what that used.
-async fn peak_memory(from: &str, to: &str) -> u64 {
-    let program = pgstream_tests::command::binary("pgstream-cli", "pgstream");
-    let mut child = tokio::process::Command::new(program)
-        .args(["sync", "--from", from, "--to", to, "-j", "2", "--verify", "checksum"])
-        .env_clear()
-        .env("HOME", std::env::temp_dir())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("it can be started");
-    let status = format!("/proc/{}/status", child.id().expect("it has not been waited for"));
-    let mut peak = 0;
-    let ended = loop {
-        // The highest mark so far: the last look before the end is the one that counts.
-        let seen = std::fs::read_to_string(&status).unwrap_or_default();
-        let kilobytes = seen.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
-        peak = peak.max(kilobytes.unwrap_or(0) * 1024);
-        tokio::select! {
-            ended = child.wait() => break ended.expect("it can be waited for"),
-            () = tokio::time::sleep(std::time::Duration::from_millis(2)) => {}
-        }
-    };
-    let mut told = String::new();
-    let mut errors = child.stderr.take().expect("piped above");
-    tokio::io::AsyncReadExt::read_to_string(&mut errors, &mut told).await.expect("it wrote text");
-    assert!(ended.success(), "{ended}: {told}");
-    peak
-}
-
 #[tokio::test]
 async fn memory_does_not_follow_the_size_of_rows_and_large_objects() {
     let source = TestDb::new().await;
@@ -383,7 +350,7 @@ async fn memory_does_not_follow_the_size_of_rows_and_large_objects() {
         )
         .await;
     let target = TestDb::new().await;
-    let peak = peak_memory(&source.url(), &target.url()).await;
+    let peak = peak_memory(&["sync", "--from", &source.url(), "--to", &target.url(), "-j", "2", "--verify", "checksum"]).await;
     oracle::assert_same(&source.url(), &target.url());
     assert!((1 << 20..60 << 20).contains(&peak), "{} MB", peak >> 20);
 }

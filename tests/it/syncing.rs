@@ -163,3 +163,36 @@ pub(crate) async fn assert_whole_or_marked(target: &TestDb, failure: &Failure) {
         assert_eq!(objects, "0", "the report says {}: {}", failure.target, explain(failure));
     }
 }
+
+/// The largest resident size that a finished `pgstream` had, in bytes, and that it succeeded.
+///
+/// The program is asked by way of a shell, since only the parent of an ended process can be told what that used.
+pub(crate) async fn peak_memory(arguments: &[&str]) -> u64 {
+    let program = pgstream_tests::command::binary("pgstream-cli", "pgstream");
+    let mut child = tokio::process::Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("HOME", std::env::temp_dir())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it can be started");
+    let status = format!("/proc/{}/status", child.id().expect("it has not been waited for"));
+    let mut peak = 0;
+    let ended = loop {
+        // The highest mark so far: the last look before the end is the one that counts.
+        let seen = std::fs::read_to_string(&status).unwrap_or_default();
+        let kilobytes = seen.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(kilobytes.unwrap_or(0) * 1024);
+        tokio::select! {
+            ended = child.wait() => break ended.expect("it can be waited for"),
+            () = tokio::time::sleep(std::time::Duration::from_millis(2)) => {}
+        }
+    };
+    let mut told = String::new();
+    let mut errors = child.stderr.take().expect("piped above");
+    tokio::io::AsyncReadExt::read_to_string(&mut errors, &mut told).await.expect("it wrote text");
+    assert!(ended.success(), "{ended}: {told}");
+    peak
+}

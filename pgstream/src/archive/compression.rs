@@ -3,12 +3,11 @@
 //! Codecs block, so they run where outputs run: an encoder is an [`Output`] around another one.
 
 use std::fmt;
-use std::io::{self, Read};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ArchiveError, StorageError};
+use crate::error::ArchiveError;
 use crate::storage::Output;
 
 /// A method of compression.
@@ -215,48 +214,16 @@ impl Format {
 
 /// The codec itself failed, not what it reads from or writes to.
 #[cfg(any(feature = "gzip", feature = "zstd"))]
-pub(super) fn codec_failed(source: io::Error) -> StorageError {
-    StorageError::Failed { action: "set up the codec of", path: "the archive".into(), bytes: 0, source }
-}
-
-/// Reads a compressed stream, of one frame or of several behind each other.
-///
-/// # Errors
-/// [`ArchiveError::CompressionNotBuilt`]; [`ArchiveError::Storage`] if the codec cannot be set up.
-pub fn decoder<'a>(
-    method: CompressionMethod,
-    input: Box<dyn Read + Send + 'a>,
-) -> Result<Box<dyn Read + Send + 'a>, ArchiveError> {
-    Ok(match method {
-        CompressionMethod::None => input,
-        #[cfg(feature = "gzip")]
-        CompressionMethod::Gzip => Box::new(flate2::read::MultiGzDecoder::new(input)),
-        #[cfg(feature = "zstd")]
-        CompressionMethod::Zstd => Box::new(zstd::Decoder::new(input).map_err(codec_failed)?),
-        #[cfg(feature = "lz4")]
-        CompressionMethod::Lz4 => Box::new(super::lz4::Lz4Decoder::new(input)),
-        #[allow(unreachable_patterns)]
-        method => return Err(ArchiveError::CompressionNotBuilt { method: method.as_str() }),
-    })
-}
-
-/// Reads a stream, compressed or not, whatever its first bytes say.
-///
-/// # Errors
-/// As [`decoder`], and [`ArchiveError::Storage`] if the first bytes cannot be read.
-pub fn detecting_decoder<'a>(mut input: Box<dyn Read + Send + 'a>) -> Result<Box<dyn Read + Send + 'a>, ArchiveError> {
-    let mut head = Vec::with_capacity(4);
-    let read = input.by_ref().take(4).read_to_end(&mut head);
-    read.map_err(|source| StorageError::Failed { action: "read", path: "the input".into(), bytes: 0, source })?;
-    let method = CompressionMethod::from_magic(&head);
-    decoder(method, Box::new(io::Cursor::new(head).chain(input)))
+pub(super) fn codec_failed(source: std::io::Error) -> crate::error::StorageError {
+    crate::error::StorageError::Failed { action: "set up the codec of", path: "the archive".into(), bytes: 0, source }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{self, Read, Write};
 
     use super::*;
+    use crate::archive::detecting_decoder;
 
     #[test]
     fn a_compression_is_parsed_and_shown() {

@@ -1,11 +1,11 @@
 //! Reads LZ4 frames to their end.
 //!
-//! The decoder of `lz4_flex` stops at the end of the first frame, and takes an input that was cut between two blocks for
-//! complete. Here frames may follow each other, and a cut one is an error.
+//! The decoder of `lz4_flex` stops at the end of the first frame, takes an input that was cut between two blocks for
+//! complete, and does not pass over frames that are to be skipped. Here frames may follow each other, and a cut one is an error.
 
 use std::io::{self, Read};
 
-use lz4_flex::frame::FrameDecoder;
+use lz4_flex::frame::{Error, FrameDecoder};
 
 /// Frames behind each other, decoded.
 pub(super) struct Lz4Decoder<R: Read> {
@@ -23,6 +23,29 @@ impl<R: Read> Lz4Decoder<R> {
     pub(super) fn new(input: R) -> Self {
         Self { frame: FrameDecoder::new(Counted { input, bytes_of_frame: 0, is_at_end: false }) }
     }
+
+    pub(super) fn get_ref(&self) -> &R {
+        &self.frame.get_ref().input
+    }
+
+    /// Passes over the content of a frame whose header has been read.
+    fn skip_frame(&mut self, size: u32) -> io::Result<()> {
+        let source = self.frame.get_mut();
+        let skipped = io::copy(&mut Read::by_ref(source).take(size.into()), &mut io::sink())?;
+        if skipped < size.into() {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        source.bytes_of_frame = 0;
+        Ok(())
+    }
+}
+
+/// The size of a frame that is to be skipped, if that is why the decoder stopped.
+fn skippable(error: &io::Error) -> Option<u32> {
+    match error.get_ref()?.downcast_ref::<Error>()? {
+        Error::SkippableFrame(size) => Some(*size),
+        _ => None,
+    }
 }
 
 impl<R: Read> Read for Lz4Decoder<R> {
@@ -31,7 +54,14 @@ impl<R: Read> Read for Lz4Decoder<R> {
             return Ok(0);
         }
         loop {
-            let read = self.frame.read(buffer)?;
+            let read = match self.frame.read(buffer) {
+                Ok(read) => read,
+                Err(error) => {
+                    let Some(size) = skippable(&error) else { return Err(error) };
+                    self.skip_frame(size)?;
+                    continue;
+                }
+            };
             let source = self.frame.get_mut();
             match (read, source.is_at_end, source.bytes_of_frame) {
                 // An end mark, reached without asking for more than there is: another frame may follow.

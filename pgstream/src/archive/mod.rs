@@ -7,6 +7,7 @@
 //! closes it.
 
 mod compression;
+mod decoder;
 #[cfg(any(feature = "gzip", feature = "zstd", feature = "lz4"))]
 mod encoder;
 mod if_exists;
@@ -20,7 +21,8 @@ mod test_entry;
 mod toc;
 mod writer;
 
-pub use compression::{Compression, CompressionMethod, Format, decoder, detecting_decoder};
+pub use compression::{Compression, CompressionMethod, Format};
+pub use decoder::{Decoder, decoder, detecting_decoder};
 pub use manifest::{
     LargeObjectsManifest, MANIFEST_FORMAT, Manifest, PlainTail, ScriptHash, SourceIdentity, TEXT_DOMAIN, TableManifest,
 };

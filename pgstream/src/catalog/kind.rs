@@ -31,6 +31,35 @@ macro_rules! catalog_query {
 }
 pub(crate) use catalog_query;
 
+/// A kind whose one query has one row for each object, which the object itself decodes.
+macro_rules! kind_of_rows {
+    ($kind:ident, $name:literal, $file:literal, $object:ty) => {
+        pub(crate) struct $kind;
+
+        impl $crate::catalog::kind::ObjectKind for $kind {
+            fn name(&self) -> &'static str {
+                $name
+            }
+
+            fn queries(&self) -> &'static [$crate::catalog::kind::CatalogQuery] {
+                const { &[$crate::catalog::kind::catalog_query!($file)] }
+            }
+
+            fn decode(
+                &self,
+                results: &[$crate::catalog::kind::Rows],
+                found: &mut $crate::catalog::kind::Found,
+            ) -> Result<(), $crate::error::CatalogError> {
+                for row in results[0].iter() {
+                    found.push(<$object>::decode(row)?);
+                }
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use kind_of_rows;
+
 /// What a kind found.
 #[derive(Debug, Default)]
 pub(crate) struct Found {

@@ -7,6 +7,7 @@
 //! This module does not order objects (see [`crate::ordering`]) and does not write them anywhere.
 
 pub(crate) mod binary_type;
+mod encoding;
 mod filter;
 pub(crate) mod kind;
 pub(crate) mod kinds;
@@ -34,8 +35,8 @@ pub use role::Role;
 pub use section::Section;
 pub use select::{NameScope, select};
 pub use selection::{RelationRow, Selection};
-pub(crate) use snapshot::Reader;
-pub use snapshot::{Snapshot, SnapshotOptions};
+pub use snapshot::{OneConnection, Snapshot, SnapshotOptions};
+pub(crate) use snapshot::{RELEASE, Reader, SAVEPOINT};
 pub(crate) use watch::{Limits, watch};
 
 /// The schema that marks a database as being loaded: while it is there, the database is not whole.

@@ -11,6 +11,7 @@ use tokio_postgres::types::Type;
 use crate::connection::Connection;
 use crate::error::CatalogError;
 
+use super::encoding;
 use super::kind::{CatalogQuery, Found, Rows, catalog_query};
 use super::kinds::KINDS;
 use super::object::{Object, ObjectId, class};
@@ -110,10 +111,15 @@ pub struct Database {
 /// Reads the catalog in the transaction that `connection` is in; `relations` are the oids of what is held.
 ///
 /// # Errors
-/// [`CatalogError::Connection`] when a query fails, [`CatalogError::Decode`] when its answer is not what we know.
+/// [`CatalogError::Connection`] when a query fails, [`CatalogError::Decode`] when its answer is not what we know,
+/// [`CatalogError::NotUtf8`].
 pub async fn read(connection: &Connection, relations: &[u32]) -> Result<Catalog, CatalogError> {
     let queries: Vec<CatalogQuery> = GENERAL.into_iter().chain(KINDS.iter().flat_map(|k| k.queries()).copied()).collect();
-    let mut results = try_join_all(queries.iter().map(|query| fetch(connection, *query, relations))).await?.into_iter();
+    let results = try_join_all(queries.iter().map(|query| fetch(connection, *query, relations))).await?;
+    if connection.is_sql_ascii() {
+        encoding::check(&results)?;
+    }
+    let mut results = results.into_iter();
     let mut next = || results.next().expect("there is one result per query");
 
     let depend = next();

@@ -10,17 +10,34 @@ use super::object::ObjectId;
 #[allow(missing_docs)]
 pub enum Role {
     Schema,
+    Language,
+    Collation,
+    Transform,
     Extension,
     /// Enum, composite, range and base types.
     Type,
     ShellType,
     Domain,
+    Cast,
     Function,
     Aggregate,
+    AccessMethod,
+    Operator,
+    OperatorClass,
+    OperatorFamily,
+    Conversion,
+    TextSearchParser,
+    TextSearchTemplate,
+    TextSearchDictionary,
+    TextSearchConfiguration,
+    ForeignDataWrapper,
+    ForeignServer,
     Table,
     Sequence,
     View,
     MaterializedView,
+    /// A not-null constraint inside its table.
+    NotNull,
     TableAttach,
     SequenceOwnedBy,
     /// An id that only `pg_depend` knows: it carries dependencies and is never written.
@@ -47,6 +64,7 @@ pub enum Role {
     },
     Index,
     IndexAttach,
+    ExtendedStatistics,
     /// A rule; its relation. `is_view` for the `_RETURN` rule of a view.
     Rule {
         relation: ObjectId,
@@ -56,12 +74,14 @@ pub enum Role {
     ForeignKey,
     RowSecurity,
     Policy,
+    Publication,
+    /// A table that a publication names.
+    PublishedTable,
+    /// A schema that a publication names.
+    PublishedSchema,
     DefaultPrivileges,
+    EventTrigger,
     Refresh,
-    /// Kinds that come later slot in by priority.
-    Other {
-        priority: u8,
-    },
 }
 
 impl Role {
@@ -69,12 +89,26 @@ impl Role {
     pub const fn priority(self) -> u8 {
         match self {
             Self::Schema => 1,
+            Self::Language => 2,
+            Self::Collation => 3,
+            Self::Transform => 4,
             Self::Extension => 5,
             Self::Type | Self::ShellType | Self::Domain => 6,
+            Self::Cast => 7,
             Self::Function => 8,
             Self::Aggregate => 9,
+            Self::AccessMethod => 10,
+            Self::Operator => 11,
+            Self::OperatorClass | Self::OperatorFamily => 12,
+            Self::Conversion => 13,
+            Self::TextSearchParser => 14,
+            Self::TextSearchTemplate => 15,
+            Self::TextSearchDictionary => 16,
+            Self::TextSearchConfiguration => 17,
+            Self::ForeignDataWrapper => 18,
+            Self::ForeignServer => 19,
             Self::Table | Self::Sequence | Self::View | Self::MaterializedView => 20,
-            Self::SequenceOwnedBy => 21,
+            Self::NotNull | Self::SequenceOwnedBy => 21,
             Self::TableAttach => 22,
             Self::PassThrough => 23,
             Self::Default { .. } => 24,
@@ -87,13 +121,17 @@ impl Role {
             Self::Constraint | Self::Check { .. } | Self::DomainCheck { .. } => 41,
             Self::Index => 42,
             Self::IndexAttach => 43,
+            Self::ExtendedStatistics => 44,
             Self::Rule { .. } => 45,
             Self::Trigger => 46,
             Self::ForeignKey => 47,
             Self::RowSecurity | Self::Policy => 48,
+            Self::Publication => 49,
+            Self::PublishedTable => 50,
+            Self::PublishedSchema => 51,
             Self::DefaultPrivileges => 53,
+            Self::EventTrigger => 54,
             Self::Refresh => 55,
-            Self::Other { priority } => priority,
         }
     }
 

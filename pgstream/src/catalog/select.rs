@@ -8,6 +8,7 @@ use tokio_postgres::types::{FromSql, ToSql, Type};
 use crate::connection::Connection;
 use crate::error::CatalogError;
 
+use super::encoding;
 use super::filter::Filter;
 use super::kind::{CatalogQuery, Rows, catalog_query};
 use super::pattern::Pattern;
@@ -77,6 +78,9 @@ pub async fn select(connection: &Connection, filter: &Filter, scope: &NameScope)
     let matched_extensions = fetch(connection, MATCHED_EXTENSIONS, &extension_params);
     let ((relations, matched), (matched_schemas, matched_extensions)) =
         try_join(try_join(relations, matched), try_join(matched_schemas, matched_extensions)).await?;
+    if connection.is_sql_ascii() {
+        encoding::check([&relations, &matched_schemas])?;
+    }
 
     let [tables, excluded_tables, excluded_data] = tables.resolve::<u32>("tables", filter.strict_names, &matched, "oid")?;
     let [schemas, excluded_schemas, _] = schemas.resolve("schemas", filter.strict_names, &matched_schemas, "name")?;

@@ -144,6 +144,10 @@ impl Selection {
         if members.contains_key(&itself) || header.belongs_to.is_some_and(|owner| members.contains_key(&owner)) {
             return false;
         }
+        if matches!(header.role, Role::PublishedTable | Role::PublishedSchema) && !self.choices.includes_everything() {
+            // What it would be added to is not there.
+            return false;
+        }
         if let Some(relation) = relation_of(header) {
             return self.wanted.contains(&relation);
         }
@@ -257,7 +261,7 @@ mod tests {
             header(other(class::PG_PROC), Role::Function, Some("a"), None),
             header(other(class::PG_NAMESPACE), Role::Schema, None, None),
             header(other(class::PG_EXTENSION), Role::Extension, None, None),
-            header(other(2605), Role::Other { priority: 7 }, None, None),
+            header(other(class::PG_CAST), Role::Cast, None, None),
             header(ObjectId::relation(101), Role::Index, Some("a"), Some(ObjectId::relation(1))),
             header(ObjectId::relation(102), Role::Index, Some("b"), Some(ObjectId::relation(3))),
             header(other(class::PG_CONSTRAINT), check, Some("a"), None),

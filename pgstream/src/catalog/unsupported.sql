@@ -18,56 +18,15 @@ with member as materialized (
     select 2, 'range types with a canonical function', 'pg_catalog.pg_type'::regclass::oid, r.rngtypid
       from pg_catalog.pg_range r where r.rngcanonical <> 0
      union all
-    select 3, 'casts', 'pg_catalog.pg_cast'::regclass::oid, c.oid
-      from pg_catalog.pg_cast c
-     where not exists (select from pg_catalog.pg_range r where r.rngtypid = c.castsource and r.rngmultitypid = c.casttarget) -- @since 14
-     union all
-    select 4, 'collations', 'pg_catalog.pg_collation'::regclass::oid, c.oid
-      from pg_catalog.pg_collation c where c.collnamespace <> 'pg_catalog'::regnamespace
-     union all
-    select 5, 'conversions', 'pg_catalog.pg_conversion'::regclass::oid, c.oid from pg_catalog.pg_conversion c
-     union all
-    select 6, 'operators', 'pg_catalog.pg_operator'::regclass::oid, o.oid from pg_catalog.pg_operator o where o.oprcode <> 0
-     union all
-    select 7, 'operator classes', 'pg_catalog.pg_opclass'::regclass::oid, o.oid from pg_catalog.pg_opclass o
-     union all
-    select 8, 'operator families', 'pg_catalog.pg_opfamily'::regclass::oid, o.oid from pg_catalog.pg_opfamily o
-     union all
-    select 9, 'access methods', 'pg_catalog.pg_am'::regclass::oid, a.oid from pg_catalog.pg_am a
-     union all
-    select 10, 'procedural languages', 'pg_catalog.pg_language'::regclass::oid, l.oid
-      from pg_catalog.pg_language l where l.lanispl
-     union all
-    select 11, 'transforms', 'pg_catalog.pg_transform'::regclass::oid, t.oid from pg_catalog.pg_transform t
-     union all
-    select 12, 'text search parsers', 'pg_catalog.pg_ts_parser'::regclass::oid, t.oid from pg_catalog.pg_ts_parser t
-     union all
-    select 13, 'text search templates', 'pg_catalog.pg_ts_template'::regclass::oid, t.oid from pg_catalog.pg_ts_template t
-     union all
-    select 14, 'text search dictionaries', 'pg_catalog.pg_ts_dict'::regclass::oid, t.oid from pg_catalog.pg_ts_dict t
-     union all
-    select 15, 'text search configurations', 'pg_catalog.pg_ts_config'::regclass::oid, t.oid from pg_catalog.pg_ts_config t
-     union all
-    select 16, 'foreign data wrappers', 'pg_catalog.pg_foreign_data_wrapper'::regclass::oid, w.oid
-      from pg_catalog.pg_foreign_data_wrapper w
-     union all
-    select 17, 'servers', 'pg_catalog.pg_foreign_server'::regclass::oid, s.oid from pg_catalog.pg_foreign_server s
-     union all
     -- The view, not the catalog: everybody may read it.
     select 18, 'user mappings', 'pg_catalog.pg_user_mapping'::regclass::oid, u.umid from pg_catalog.pg_user_mappings u
      union all
     select 19, 'foreign tables', 'pg_catalog.pg_class'::regclass::oid, c.oid from pg_catalog.pg_class c where c.relkind = 'f'
      union all
-    select 20, 'event triggers', 'pg_catalog.pg_event_trigger'::regclass::oid, e.oid from pg_catalog.pg_event_trigger e
-     union all
-    select 21, 'publications', 'pg_catalog.pg_publication'::regclass::oid, p.oid from pg_catalog.pg_publication p
-     union all
     select 22, 'subscriptions', 'pg_catalog.pg_subscription'::regclass::oid, s.oid
       from pg_catalog.pg_subscription s
       join pg_catalog.pg_database d on d.oid = s.subdbid
      where d.datname = pg_catalog.current_database()
-     union all
-    select 23, 'extended statistics', 'pg_catalog.pg_statistic_ext'::regclass::oid, s.oid from pg_catalog.pg_statistic_ext s
 ), own as (
     select c.position, c.kind, c.class, c.oid
       from candidate c

@@ -2,6 +2,7 @@
 //!
 //! * `… -- @since 14` keeps the line on 14 and newer.
 //! * `-- @before 14: …` puts the rest of the line in, on 13 and older.
+//! * `-- @between 15 17: …` puts the rest of the line in, on 15 and 16.
 //!
 //! The file as it stands is what the newest server runs.
 
@@ -22,6 +23,12 @@ fn fit_line(line: &str, major: u32) -> Option<&str> {
         let (version, replacement) =
             rest.split_once(':').expect("`-- @before N: sql` has a colon, as a test over all files shows");
         return (major < parse(version)).then_some(replacement);
+    }
+    if let Some(rest) = line.trim_start().strip_prefix("-- @between ") {
+        let (versions, replacement) =
+            rest.split_once(':').expect("`-- @between N M: sql` has a colon, as a test over all files shows");
+        let (first, end) = versions.split_once(' ').expect("`@between` names two versions, as a test over all files shows");
+        return (parse(first)..parse(end)).contains(&major).then_some(replacement);
     }
     if line.trim_start().starts_with("--") {
         return None;
@@ -46,5 +53,11 @@ mod tests {
     fn a_line_of_a_newer_server_is_replaced_on_an_older_one() {
         assert_eq!(for_version(SQL, 13), "select a\n , '' as b\n  from t\n");
         assert_eq!(for_version(SQL, 14), "select a\n     , b as b \n  from t\n");
+    }
+
+    #[test]
+    fn a_line_of_some_servers_between_is_left_out_on_all_others() {
+        let given = |major| !for_version("-- @between 15 17: , c\n", major).is_empty();
+        assert_eq!([14, 15, 16, 17].map(given), [false, true, true, false]);
     }
 }

@@ -11,6 +11,7 @@ use tokio_postgres::types::Type;
 use crate::connection::{Connection, ConnectionConfig};
 use crate::error::{CatalogError, ConnectionError};
 use crate::progress::Run;
+use crate::report::SnapshotKind;
 
 /// How often the source is asked.
 const EVERY: Duration = Duration::from_secs(2);
@@ -28,7 +29,9 @@ pub(crate) struct Limits {
 }
 
 /// Watches until a limit is passed, and gives the error for it. `config` has the `application_name` of the run's sessions.
-pub(crate) async fn watch(config: &ConnectionConfig, limits: Limits, run: &Run) -> CatalogError {
+///
+/// Where only one connection can be had, it is busy reading: the age of the snapshot is all that is watched then.
+pub(crate) async fn watch(config: &ConnectionConfig, snapshot: SnapshotKind, limits: Limits, run: &Run) -> CatalogError {
     let mut watch =
         Watch { config, limits, run, since: Instant::now(), told: Instant::now(), known: HashSet::new(), connection: None };
     // A short run needs no connection for this.
@@ -38,6 +41,9 @@ pub(crate) async fn watch(config: &ConnectionConfig, limits: Limits, run: &Run) 
         interval.tick().await;
         if let Some(age) = limits.max_age.filter(|age| watch.since.elapsed() > *age) {
             return CatalogError::SnapshotTooOld { seconds: age.as_secs() };
+        }
+        if snapshot == SnapshotKind::SingleConnection {
+            continue;
         }
         match watch.look().await {
             Ok(None) => {}

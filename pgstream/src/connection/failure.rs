@@ -68,6 +68,7 @@ impl Failure {
     pub(crate) fn passes(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::TimedOut => true,
+            Self::Refused(e) if e.is_refused_parameter() => false,
             Self::Refused(e) => {
                 matches!(e.sqlstate.as_str(), "57P01" | "57P02" | "57P03" | "53300") || e.sqlstate.starts_with("08")
             }

@@ -56,6 +56,11 @@ impl Terms {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// From now on, one message is read at a time. The session must be idle.
+    pub(crate) fn watch(&self) {
+        self.watches.store(true, Ordering::Release);
+    }
+
     /// From now on, bytes are passed on unseen.
     pub(crate) fn stop_watching(&self) {
         self.watches.store(false, Ordering::Release);

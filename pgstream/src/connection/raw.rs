@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::ConnectionConfig;
 use super::cancel::Canceller;
+use super::loan::{Facts, Terms};
 use super::login::{self, Login};
 use super::transport::Transport;
 use crate::error::ConnectionError;
@@ -26,20 +27,32 @@ pub(crate) struct RawSession {
 
 /// Logs in and takes the socket over.
 pub(crate) async fn open_raw(config: &ConnectionConfig) -> Result<RawSession, ConnectionError> {
-    reclaim(login::login(config).await?)
-}
-
-/// Takes the socket of an idle session back.
-fn reclaim(login: Login) -> Result<RawSession, ConnectionError> {
-    let Login { client, driver, terms, canceller, describe } = login;
-    let facts = terms.facts();
+    let Login { client, driver, terms, canceller, describe } = login::login(config).await?;
     // Neither half is polled again, so no Terminate message is written.
     drop(driver);
     drop(client);
-    match terms.take_back() {
-        Some((transport, 0)) => {
-            Ok(RawSession { transport, canceller, backend_pid: facts.pid, parameters: facts.parameters, describe })
+    RawSession::take_back(&terms, terms.facts(), canceller, describe)
+}
+
+impl RawSession {
+    /// Takes the socket of an idle session back, once the borrower has dropped it.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Protocol`] if the borrower is in the middle of a message.
+    pub(crate) fn take_back(
+        terms: &Terms,
+        facts: Facts,
+        canceller: Canceller,
+        describe: String,
+    ) -> Result<Self, ConnectionError> {
+        match terms.take_back() {
+            Some((transport, 0)) => {
+                Ok(Self { transport, canceller, backend_pid: facts.pid, parameters: facts.parameters, describe })
+            }
+            _ => Err(ConnectionError::Protocol {
+                server: describe,
+                problem: "it was taken over in the middle of a message".into(),
+            }),
         }
-        _ => Err(ConnectionError::Protocol { server: describe, problem: "the login ended in the middle of a message".into() }),
     }
 }

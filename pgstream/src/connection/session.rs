@@ -11,9 +11,11 @@ use tokio_postgres::{AsyncMessage, Client, Row, SimpleQueryMessage};
 
 use super::cancel::Canceller;
 use super::config::ConnectionConfig;
-use super::loan::Facts;
+use super::copy_session::CopySession;
+use super::loan::{Facts, Terms};
 use super::login::{self, Driver, Login};
 use super::notice::{Notices, ServerNotice};
+use super::raw::RawSession;
 use super::server_version::ServerVersion;
 use crate::error::{ConnectionError, ServerError};
 
@@ -31,6 +33,8 @@ pub struct Connection {
     /// Why the session ended, once it has.
     ended: watch::Receiver<Option<String>>,
     facts: Facts,
+    /// By which the socket can be had back.
+    terms: Arc<Terms>,
     canceller: Canceller,
     version: ServerVersion,
     describe: String,
@@ -64,7 +68,7 @@ impl Connection {
         let notices = Arc::new(Notices::default());
         let (reason, ended) = watch::channel(None);
         let task = DriverTask(tokio::spawn(drive(driver, Arc::clone(&notices), reason)));
-        Ok(Self { client, task, notices, ended, facts, canceller, version, describe })
+        Ok(Self { client, task, notices, ended, facts, terms, canceller, version, describe })
     }
 
     /// Asks one question with parameters and their types, and collects the rows: one round trip, no named statement, so it works
@@ -149,6 +153,11 @@ impl Connection {
         self.facts.parameters.get(name).cloned()
     }
 
+    /// Whether the database has no encoding: its bytes travel as they are.
+    pub(crate) fn is_sql_ascii(&self) -> bool {
+        self.facts.parameters.get("server_encoding").is_some_and(|encoding| encoding == "SQL_ASCII")
+    }
+
     /// What ends the statements of this session.
     pub fn canceller(&self) -> Canceller {
         self.canceller.clone()
@@ -162,6 +171,27 @@ impl Connection {
     /// Whether the connection is known to be over.
     pub fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// Goes on as a session for COPY, in the transaction that this one is in. Nothing may be waiting for an answer.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Lost`] if the connection broke; [`ConnectionError::Protocol`] if the server said something unasked at
+    /// that very moment.
+    ///
+    /// # Cancellation
+    /// Dropping the future closes the socket.
+    pub(crate) async fn into_copy_session(self) -> Result<CopySession, ConnectionError> {
+        // From now on one message is read at a time, so that behind the next answer nothing has left the socket.
+        self.terms.watch();
+        self.batch("SELECT 1").await?;
+        let Self { client, mut task, terms, facts, canceller, describe, .. } = self;
+        task.0.abort();
+        let _ = (&mut task.0).await;
+        // Only now: a client that goes while the task lives would have it say goodbye.
+        drop(client);
+        let raw = RawSession::take_back(&terms, facts, canceller, describe)?;
+        Ok(CopySession::from_raw(raw))
     }
 
     /// Says goodbye and closes the socket.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::catalog::{Reader, Snapshot};
+use crate::catalog::Snapshot;
 use crate::connection::CopySession;
 use crate::error::{ConnectionError, DataError, Retry};
 use crate::name::QualifiedName;
@@ -16,9 +16,6 @@ const MAX_ATTEMPTS: u32 = 4;
 /// The pause before another attempt.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// How often a cancel request is repeated.
-const CANCEL_AGAIN: Duration = Duration::from_millis(200);
-
 /// Runs `COPY (…) TO STDOUT` in a snapshot and hashes what comes. `relation` names it in errors.
 ///
 /// # Errors
@@ -29,25 +26,24 @@ pub(crate) async fn hash_copy(
     relation: &QualifiedName,
     copy: &str,
 ) -> Result<ContentHash, DataError> {
+    // An error ends the transaction of the only connection.
+    let max_attempts = if snapshot.one_connection().is_some() { 1 } else { MAX_ATTEMPTS };
     for attempt in 1.. {
         let reader = snapshot.reader().await;
         let mut reader = reader.map_err(|source| DataError::Snapshot { relation: relation.clone(), source })?;
-        let canceller = reader.session().canceller();
         let hashed = tokio::select! {
             biased;
             () = run.cancellation().cancelled() => None,
             hashed = hash(reader.session(), copy) => Some(hashed),
         };
-        let Reader::Own(mut session) = reader else { continue };
-        while hashed.is_none() && session.is_busy() && canceller.cancel().await.is_ok() {
-            // The answer to the cancel is the error that we asked for.
-            let _ = tokio::time::timeout(CANCEL_AGAIN, session.drain()).await;
+        match hashed.is_some() {
+            true => reader.give_back().await,
+            false => reader.stop().await,
         }
-        session.close().await;
         match hashed {
             None => return Err(DataError::Cancelled),
             Some(Ok(content)) => return Ok(content),
-            Some(Err(e)) if e.retry() == Retry::Now && attempt < MAX_ATTEMPTS => tokio::time::sleep(PAUSE).await,
+            Some(Err(e)) if e.retry() == Retry::Now && attempt < max_attempts => tokio::time::sleep(PAUSE).await,
             Some(Err(source)) => return Err(DataError::CopyOut { relation: relation.clone(), bytes: 0, source }),
         }
     }

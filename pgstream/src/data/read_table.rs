@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::catalog::{Reader, Snapshot, TableData};
+use crate::catalog::{RELEASE, Reader, SAVEPOINT, Snapshot, TableData};
 use crate::connection::{CopyOut, CopySession, Frames, Piece};
 use crate::ddl::Ddl;
-use crate::error::{CatalogError, ConnectionError, DataError, Retry};
+use crate::error::{CatalogError, ConnectionError, DataError, Retry, ServerError};
 use crate::progress::Run;
 
 use super::sink::{RowSink, SinkError};
@@ -27,9 +27,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// How many tables are asked for at once, so that small ones cost no round trip each. The server works on one of them at a
 /// time and waits for us to read, so this is no memory here.
 const TABLES_AHEAD: usize = 250;
-
-/// How often a cancel request is repeated, as it may hit between two statements.
-const CANCEL_AGAIN: Duration = Duration::from_millis(200);
 
 /// Called with the rows and bytes that newly passed.
 pub(crate) trait Progressing: FnMut(u64, u64) + Send {}
@@ -112,11 +109,14 @@ impl<'s> TableReader<'s> {
                     return Err(error);
                 }
                 Failure::Locked => {
-                    self.drop_session();
+                    self.give_back().await;
                     self.reader = Some(self.snapshot.keeper().await.map_err(|e| snapshot_error(table, e))?);
                 }
                 Failure::Source(source) => {
-                    self.drop_session();
+                    self.give_back().await;
+                    if let Some(error) = self.final_error(table, format, passed.bytes, &source) {
+                        return Err(error);
+                    }
                     (barren, pause) = if passed.bytes > before { (0, FIRST_PAUSE) } else { (barren + 1, pause * 2) };
                     if barren > MAX_BARREN_ATTEMPTS || source.retry() != Retry::Now {
                         return Err(DataError::CopyOut { relation: table.name.clone(), bytes: passed.bytes, source });
@@ -128,32 +128,34 @@ impl<'s> TableReader<'s> {
         }
     }
 
-    /// Ends what the session is doing, and the session.
+    /// Why reading a table cannot go on, if it cannot.
+    fn final_error(&self, table: &TableData, format: CopyFormat, bytes: u64, source: &ConnectionError) -> Option<DataError> {
+        let (relation, source) = (table.name.clone(), source.clone());
+        if source.server_error().is_some_and(ServerError::is_too_large) {
+            let format = match format {
+                CopyFormat::Text => "text",
+                CopyFormat::Binary => "binary",
+            };
+            return Some(DataError::RowTooLarge { relation, bytes, format, source });
+        }
+        let is_lost = self.snapshot.one_connection().is_some() && source.retry() == Retry::Now;
+        is_lost.then_some(DataError::Snapshot { relation, source: CatalogError::ConnectionLost { source } })
+    }
+
+    /// Ends what the session is doing, and the session unless it is lent.
     pub(crate) async fn stop(&mut self) {
         self.sent.clear();
-        match self.reader.take() {
-            Some(Reader::Own(mut session)) => {
-                let canceller = session.canceller();
-                while session.is_busy() {
-                    if canceller.cancel().await.is_err() {
-                        break;
-                    }
-                    // The answer to the cancel is the error that we asked for.
-                    let _ = tokio::time::timeout(CANCEL_AGAIN, session.drain()).await;
-                }
-                session.close().await;
-            }
-            // An error would end the keeper's transaction, and locks and snapshot with it: its rows are read to their end.
-            Some(mut keeper) if !self.run.is_cancelled() => {
-                let _ = keeper.session().drain().await;
-            }
-            _ => {}
+        if let Some(reader) = self.reader.take() {
+            reader.stop().await;
         }
     }
 
-    fn drop_session(&mut self) {
+    /// Lets a session go that failed.
+    async fn give_back(&mut self) {
         self.sent.clear();
-        self.reader = None;
+        if let Some(reader) = self.reader.take() {
+            reader.give_back().await;
+        }
     }
 
     async fn pause(&self, pause: Duration) -> Result<(), DataError> {
@@ -184,7 +186,7 @@ impl<'s> TableReader<'s> {
             })?);
         }
         let reader = self.reader.as_mut().expect("opened above");
-        let holds_lock = matches!(reader, Reader::Keeper(_));
+        let is_lent = reader.is_lent();
         let session = reader.session();
         let format = passed.rows.format();
         if self.sent.pop_front() != Some(table.relation) || format != CopyFormat::Text {
@@ -192,10 +194,10 @@ impl<'s> TableReader<'s> {
             let leftover = if self.sent.is_empty() { Ok(()) } else { session.drain().await };
             leftover.map_err(Failure::Source)?;
             self.sent.clear();
-            let ahead = if holds_lock { 0 } else { TABLES_AHEAD };
-            session.send(&copy_statement(table, format, holds_lock)).map_err(Failure::Source)?;
+            let ahead = if is_lent { 0 } else { TABLES_AHEAD };
+            session.send(&copy_statement(table, format, is_lent)).map_err(Failure::Source)?;
             for table in self.coming.iter().take(ahead) {
-                session.send(&copy_statement(table, CopyFormat::Text, holds_lock)).map_err(Failure::Source)?;
+                session.send(&copy_statement(table, CopyFormat::Text, is_lent)).map_err(Failure::Source)?;
             }
             self.sent.extend(self.coming.iter().take(ahead).map(|table| table.relation));
         }
@@ -206,7 +208,7 @@ impl<'s> TableReader<'s> {
         };
         let attempt = Attempt { table, run: self.run, passed, progress };
         attempt.pass_all(&mut out, sink).await?;
-        if holds_lock {
+        if is_lent {
             self.reader = None;
         }
         Ok(())
@@ -218,13 +220,18 @@ fn snapshot_error(table: &TableData, source: CatalogError) -> DataError {
 }
 
 /// Locks the table without waiting, and copies it. Waiting for the lock could be a deadlock that no server sees: whoever is
-/// queued in front of us waits for our keepers.
-fn copy_statement(table: &TableData, format: CopyFormat, holds_lock: bool) -> String {
+/// queued in front of us waits for our keepers. A session that is lent has the locks, and must outlive an error.
+fn copy_statement(table: &TableData, format: CopyFormat, is_lent: bool) -> String {
     let mut sql = Ddl::new();
-    if !holds_lock && matches!(table.relkind, 'r' | 'p') {
+    if is_lent {
+        sql.sql(SAVEPOINT).sql("; ");
+    } else if matches!(table.relkind, 'r' | 'p') {
         sql.sql("LOCK TABLE ONLY ").name(&table.name).sql(" IN ACCESS SHARE MODE NOWAIT; ");
     }
     sql.deparsed(&copy_to_stdout(&table.name, &table.columns, format));
+    if is_lent {
+        sql.sql("; ").sql(RELEASE);
+    }
     sql.into_string()
 }
 

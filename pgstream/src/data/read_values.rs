@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::catalog::{Reader, SequenceData, Snapshot};
 use crate::connection::{CopySession, StatementResult};
 use crate::ddl::Ddl;
-use crate::error::{ConnectionError, DataError, Retry};
+use crate::error::{CatalogError, ConnectionError, DataError, Retry};
 use crate::progress::Run;
 
 use super::{SequenceValue, read_sequence_values};
@@ -46,8 +46,8 @@ impl<'s> ValueReader<'s> {
 
     /// Says goodbye.
     pub(crate) async fn stop(&mut self) {
-        if let Some(Reader::Own(session)) = self.reader.take() {
-            session.close().await;
+        if let Some(reader) = self.reader.take() {
+            reader.give_back().await;
         }
     }
 
@@ -62,6 +62,7 @@ impl<'s> ValueReader<'s> {
                 Ok(session) => read_sequence_values(session, sequences).await,
                 Err(e) => Err(e),
             };
+            self.give_back_lent();
             match asked {
                 Ok(values) => return Ok(values),
                 Err(e) => self.survive(e, "the values of sequences", &mut attempt, &mut pause).await?,
@@ -80,6 +81,7 @@ impl<'s> ValueReader<'s> {
                 Ok(session) => session.simple(sql).await,
                 Err(e) => Err(e),
             };
+            self.give_back_lent();
             match asked {
                 Ok(results) => return Ok(results),
                 Err(e) => self.survive(e, what, &mut attempt, &mut pause).await?,
@@ -140,12 +142,19 @@ impl<'s> ValueReader<'s> {
     async fn session(&mut self) -> Result<&mut CopySession, ConnectionError> {
         if self.reader.is_none() {
             let opened = self.snapshot.reader().await.map_err(|e| match e {
-                crate::error::CatalogError::Connection(e) | crate::error::CatalogError::SnapshotLost { source: e } => e,
+                CatalogError::Connection(e)
+                | CatalogError::SnapshotLost { source: e }
+                | CatalogError::ConnectionLost { source: e } => e,
                 other => ConnectionError::Protocol { server: "the source".into(), problem: other.to_string() },
             })?;
             self.reader = Some(opened);
         }
         Ok(self.reader.as_mut().expect("opened above").session())
+    }
+
+    /// Others wait for a session that is lent.
+    fn give_back_lent(&mut self) {
+        self.reader.take_if(|reader| reader.is_lent());
     }
 
     /// Waits before the next attempt, or gives up.
@@ -158,7 +167,8 @@ impl<'s> ValueReader<'s> {
     ) -> Result<(), DataError> {
         self.reader = None;
         *attempt += 1;
-        if source.retry() != Retry::Now || *attempt >= MAX_ATTEMPTS {
+        let is_only_one = self.snapshot.one_connection().is_some();
+        if is_only_one || source.retry() != Retry::Now || *attempt >= MAX_ATTEMPTS {
             return Err(DataError::Values { what: what.to_owned(), source });
         }
         self.run.log(format!("reading {what} again: {source}"));

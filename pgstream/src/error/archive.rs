@@ -49,6 +49,14 @@ pub enum ArchiveError {
         /// What is wrong with it.
         problem: String,
     },
+    /// An input could not be read.
+    #[error("could not read the input behind byte {offset}")]
+    InputFailed {
+        /// How many bytes of it had been taken.
+        offset: u64,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// Entries were promised and not written: the archive would have looked complete.
     #[error("{count} entries of the archive were not written, among them {example}")]
     EntriesMissing {
@@ -81,6 +89,7 @@ impl ArchiveError {
             Self::OptionUnsupported { .. } | Self::OptionConflict { .. } | Self::OptionValue { .. } => ErrorCode::OptionInvalid,
             Self::CompressionNotBuilt { .. } => ErrorCode::OptionInvalid,
             Self::InputDamaged { .. } => ErrorCode::InputDamaged,
+            Self::InputFailed { .. } => ErrorCode::InputFailed,
             Self::EntriesMissing { .. } | Self::Order { .. } => ErrorCode::OutputFailed,
             Self::RowUnfinished { .. } => ErrorCode::CopyOut,
         }
@@ -105,6 +114,7 @@ impl ArchiveError {
             Self::InputDamaged { .. } => {
                 "The file was cut or changed, or its transfer was. Compare its size and hash with the original.".into()
             }
+            Self::InputFailed { .. } => "Look at the cause: the disk, or whoever wrote into the pipe.".into(),
             Self::EntriesMissing { .. } | Self::Order { .. } => {
                 "This is a defect of pgstream or of the program that embeds it. Please report it.".into()
             }
@@ -117,6 +127,7 @@ impl ArchiveError {
         match self {
             Self::Storage(e) => e.retry(),
             Self::RowUnfinished { .. } => Retry::Now,
+            Self::InputFailed { .. } => Retry::AfterOperator,
             _ => Retry::Never,
         }
     }

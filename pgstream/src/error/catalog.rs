@@ -49,6 +49,23 @@ pub enum CatalogError {
         /// What ended the last one.
         source: ConnectionError,
     },
+    /// The only connection that held the snapshot is gone.
+    #[error("the snapshot was lost: the only connection that held it ended")]
+    ConnectionLost {
+        /// What ended it.
+        source: ConnectionError,
+    },
+    /// A standby has no serializable transactions.
+    #[error("cannot wait for a serializable snapshot on a standby")]
+    NotSerializable,
+    /// A database without an encoding has definitions in bytes that are no UTF-8.
+    #[error("cannot carry {count} definitions of this database, whose bytes are not UTF-8: {examples}")]
+    NotUtf8 {
+        /// How many there are.
+        count: usize,
+        /// Some of them.
+        examples: String,
+    },
     /// The database is one that a run is loading, or was loading when it broke off.
     #[error("{database} is not whole: a run that loads it has not finished")]
     Unfinished {
@@ -107,7 +124,9 @@ impl CatalogError {
             Self::Unstable { .. } | Self::Changed { .. } => ErrorCode::CatalogUnstable,
             Self::Cancelled => ErrorCode::Cancelled,
             Self::LockTimeout { .. } => ErrorCode::LockTimeout,
-            Self::SnapshotLost { .. } => ErrorCode::SnapshotLost,
+            Self::SnapshotLost { .. } | Self::ConnectionLost { .. } => ErrorCode::SnapshotLost,
+            Self::NotSerializable => ErrorCode::PreflightFailed,
+            Self::NotUtf8 { .. } => ErrorCode::CatalogEncoding,
             Self::Unfinished { .. } => ErrorCode::SourceUnfinished,
             Self::SnapshotTooOld { .. } => ErrorCode::SnapshotTooOld,
             Self::Yielded { .. } => ErrorCode::YieldedToDdl,
@@ -131,6 +150,15 @@ impl CatalogError {
             Self::Cancelled => "Run the same command again when you want it.".into(),
             Self::LockTimeout { .. } => "Wait for the blocking session to end, or give more time with --lock-timeout.".into(),
             Self::SnapshotLost { .. } => "Run the same command again. The server's log says why it ended the connections.".into(),
+            Self::ConnectionLost { .. } => {
+                "Run the same command again; over a single connection nothing can go on where it was. Through a pooler, look at its \
+                 time limits, or name the server's own address."
+                    .into()
+            }
+            Self::NotSerializable => "Leave --serializable-deferrable out, or read from the primary.".into(),
+            Self::NotUtf8 { .. } => {
+                "Rename these objects, or write their comments and definitions anew in UTF-8 or ASCII. Rows may hold any bytes.".into()
+            }
             Self::Unfinished { .. } => {
                 "Wait for that run to end, or run it again: it takes back what the broken one had made. Then read it.".into()
             }
@@ -150,8 +178,11 @@ impl CatalogError {
         match self {
             Self::Connection(e) => e.retry(),
             Self::Unstable { .. } | Self::Changed { .. } | Self::LockTimeout { .. } | Self::SnapshotLost { .. } => Retry::Now,
+            Self::ConnectionLost { source } => source.retry(),
             Self::Decode { .. } | Self::FilterMatchesNothing { .. } | Self::Pattern { .. } => Retry::Never,
             Self::Unsupported { .. }
+            | Self::NotSerializable
+            | Self::NotUtf8 { .. }
             | Self::Unfinished { .. }
             | Self::Cancelled
             | Self::SnapshotTooOld { .. }

@@ -44,13 +44,15 @@ error_codes! {
     CatalogDecode = "catalog_decode",
     /// The database holds objects of kinds that are not carried yet.
     CatalogUnsupportedObject = "catalog_unsupported_object",
+    /// A database without an encoding has definitions that are no UTF-8.
+    CatalogEncoding = "catalog_encoding",
     /// The source is itself a database that a run had not finished loading.
     SourceUnfinished = "source_unfinished",
     /// Tables kept changing while they were being locked.
     CatalogUnstable = "catalog_unstable",
     /// A lock on a table could not be had in time.
     LockTimeout = "lock_timeout",
-    /// The snapshot was lost: both connections that held it ended.
+    /// The snapshot was lost: the connections that held it ended.
     SnapshotLost = "snapshot_lost",
     /// The snapshot became older than `--max-snapshot-age` allows.
     SnapshotTooOld = "snapshot_too_old",
@@ -78,6 +80,8 @@ error_codes! {
     TargetBusy = "target_busy",
     /// Rows could not be read from the source.
     CopyOut = "copy_out",
+    /// A row is too large for the format that it has to travel in.
+    RowTooLarge = "row_too_large",
     /// Rows could not be written to the target.
     CopyIn = "copy_in",
     /// A repeated read did not give the same rows.

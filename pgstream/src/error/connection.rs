@@ -122,6 +122,11 @@ impl ConnectionError {
             Self::Authentication { .. } => {
                 "Check the user and the password (URL, PGPASSWORD or ~/.pgpass) and the server's pg_hba.conf.".into()
             }
+            Self::Refused { source, .. } if source.is_refused_parameter() => {
+                "A pooler takes but a few parameters: leave options out of the connection string and PGOPTIONS out of the \
+                 environment, or name the server's own address."
+                    .into()
+            }
             Self::Refused { source, .. } => match source.sqlstate.as_str() {
                 "3D000" => "Check the name of the database, or create it first.".into(),
                 "53300" => "Wait until other sessions end, use fewer jobs, or raise max_connections.".into(),
@@ -153,6 +158,7 @@ impl ConnectionError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Unreachable { .. } | Self::Lost { .. } => Retry::Now,
+            Self::Refused { source, .. } if source.is_refused_parameter() => Retry::AfterOperator,
             Self::Server { source, .. } | Self::Refused { source, .. } | Self::Authentication { source, .. } => {
                 Retry::from_sqlstate(&source.sqlstate)
             }

@@ -17,6 +17,18 @@ pub enum DataError {
         /// What the connection or the server said.
         source: ConnectionError,
     },
+    /// A row does not fit into the message that the server would have to make of it.
+    #[error("could not read {relation} after {bytes} bytes: its next row is too large for COPY in {format}")]
+    RowTooLarge {
+        /// The table.
+        relation: QualifiedName,
+        /// Bytes of rows that had been read.
+        bytes: u64,
+        /// `text` or `binary`.
+        format: &'static str,
+        /// What the server said.
+        source: ConnectionError,
+    },
     /// The target took no more rows.
     #[error("could not write {relation} after {bytes} bytes")]
     CopyIn {
@@ -80,6 +92,7 @@ impl DataError {
     pub(super) fn code(&self) -> ErrorCode {
         match self {
             Self::CopyOut { .. } | Self::Values { .. } => ErrorCode::CopyOut,
+            Self::RowTooLarge { .. } => ErrorCode::RowTooLarge,
             Self::CopyIn { .. } => ErrorCode::CopyIn,
             Self::Sink { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe => ErrorCode::ClosedPipe,
             Self::Sink { .. } => ErrorCode::OutputFailed,
@@ -93,6 +106,15 @@ impl DataError {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::CopyOut { source, .. } | Self::CopyIn { source, .. } | Self::Values { source, .. } => source.hint(),
+            Self::RowTooLarge { format: "text", .. } => {
+                "The text of a value, and of a row, must fit into 1 GB; that of a bytea is twice as long as its bytes. Leave the \
+                 table's rows out with --exclude-table-data, or copy them by pgstream sync, where columns of built-in types travel \
+                 in binary if the target is not older than the source."
+                    .into()
+            }
+            Self::RowTooLarge { .. } => {
+                "A row must fit into 1 GB. Leave the table's rows out with --exclude-table-data and copy them by other means.".into()
+            }
             Self::Sink { .. } => "Make room or choose another place for the output, then run the same command again.".into(),
             Self::Snapshot { source, .. } => source.hint(),
             Self::NotRepeatable { .. } => {
@@ -107,7 +129,7 @@ impl DataError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::CopyOut { source, .. } | Self::CopyIn { source, .. } | Self::Values { source, .. } => source.retry(),
-            Self::Sink { .. } | Self::Cancelled => Retry::AfterOperator,
+            Self::Sink { .. } | Self::Cancelled | Self::RowTooLarge { .. } => Retry::AfterOperator,
             Self::Snapshot { source, .. } => source.retry(),
             Self::NotRepeatable { .. } | Self::RowsLost { .. } => Retry::Now,
         }

@@ -110,6 +110,20 @@ pub enum ImportError {
         /// What differs.
         problem: String,
     },
+    /// The marker of this run is gone.
+    #[error("the run was given up: its marker is gone from {target}, where another run has taken back what this one had made")]
+    TakenOver {
+        /// The target.
+        target: String,
+    },
+    /// The answer to the last COMMIT was lost, and nobody could be asked what became of it.
+    #[error("the answer to the last transaction ({transaction}) was lost: whether it was committed is not known")]
+    Unconfirmed {
+        /// Its number, for `pg_xact_status`.
+        transaction: u64,
+        /// How it was lost.
+        source: ConnectionError,
+    },
     /// The server forgot what it had confirmed.
     #[error("the target lost what it had confirmed: {problem}")]
     Forgotten {
@@ -145,7 +159,8 @@ impl ImportError {
             Self::ScriptChanged => ErrorCode::InputChanged,
             Self::Data(e) => e.code(),
             Self::NotEmpty { .. } | Self::HoldsRows { .. } => ErrorCode::TargetNotEmpty,
-            Self::Busy { .. } => ErrorCode::TargetBusy,
+            Self::Busy { .. } | Self::TakenOver { .. } => ErrorCode::TargetBusy,
+            Self::Unconfirmed { source, .. } => source.code(),
             Self::Mismatch { .. } => ErrorCode::VerificationFailed,
             Self::OtherDatabase { .. } => ErrorCode::GuardRefused,
         }
@@ -167,6 +182,10 @@ impl ImportError {
             Self::NotOurs { .. } => {
                 "Look at what is in the target. When nothing of the broken run is left, drop the schema pgstream_loading.".into()
             }
+            Self::CleanUp { source, .. } if source.sqlstate() == Some("55P03") => {
+                "Another session holds a lock on it. When that session has ended its transaction, run the same command again."
+                    .into()
+            }
             Self::CleanUp { source, .. } => {
                 let next = "Something that is not of that run depends on it. Drop or move it, then run the same command again.";
                 match source.dependents() {
@@ -176,6 +195,15 @@ impl ImportError {
             }
             Self::Mismatch { .. } => {
                 "The target is not a copy of the source. Run again; if it happens again, please report it.".into()
+            }
+            Self::TakenOver { .. } => {
+                "The sessions of this run were ended while it stood still, and another run went on. The target is that run's."
+                    .into()
+            }
+            Self::Unconfirmed { .. } => {
+                "If the target has no schema pgstream_loading, the run had come to its end: compare with pgstream verify. If it \
+                 has, run the same command again."
+                    .into()
             }
             Self::OtherDatabase { .. } => "Name the server's own address, not one that is shared by several servers.".into(),
             Self::Forgotten { .. } => "The target's server was restarted. Run the same command again.".into(),
@@ -189,6 +217,8 @@ impl ImportError {
             Self::Data(e) => e.retry(),
             Self::Busy { .. } | Self::Forgotten { .. } => Retry::Now,
             Self::NotEmpty { .. }
+            | Self::TakenOver { .. }
+            | Self::Unconfirmed { .. }
             | Self::HoldsRows { .. }
             | Self::CleanUp { .. }
             | Self::NotOurs { .. }

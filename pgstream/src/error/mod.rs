@@ -25,6 +25,7 @@ pub use connection::ConnectionError;
 pub use data::DataError;
 pub use guard::{GuardError, GuardRule};
 pub use import::ImportError;
+pub(crate) use preflight::NAME_THE_SERVER;
 pub use preflight::{PreflightError, PreflightProblem};
 pub use script::ScriptError;
 pub use server::ServerError;

@@ -35,6 +35,21 @@ pub struct PreflightProblem {
     pub remedy: String,
 }
 
+impl PreflightProblem {
+    /// More than one connection was asked for, and a pooler in front of the source may lend the second one to others.
+    pub(crate) fn pooled_jobs(jobs: u32) -> Self {
+        Self {
+            rule: "pooler",
+            what: format!("the source is behind a pooler and read over one connection, where {jobs} jobs were asked for"),
+            remedy: format!("Leave --jobs out, or go past the pooler: {NAME_THE_SERVER}"),
+        }
+    }
+}
+
+/// How a pooler is gone past.
+pub(crate) const NAME_THE_SERVER: &str =
+    "Name the server's own address and port instead of the pooler's (hosting services call it the direct connection).";
+
 /// One problem in its own words; several on a line each, behind a line that counts them.
 struct Lines<'a>(&'a [PreflightProblem]);
 

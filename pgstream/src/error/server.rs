@@ -41,6 +41,18 @@ impl ServerError {
         self.sqlstate == code
     }
 
+    /// Whether a value or a row did not fit into the 1 GB that the server can hold in one piece.
+    ///
+    /// Source: PostgreSQL's `palloc` ("invalid memory alloc request size", no SQLSTATE of its own) and `enlargeStringInfo`.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.is("54000") || (self.is("XX000") && self.message.starts_with("invalid memory alloc request size"))
+    }
+
+    /// Whether a pooler, which knows but a few of them, refused a parameter that a session is to start with.
+    pub(crate) fn is_refused_parameter(&self) -> bool {
+        self.is("08P01") && self.message.contains("unsupported startup parameter")
+    }
+
     /// The part of `CONTEXT` that can hold no value: `COPY table, line N, column c`.
     pub fn copy_position(&self) -> Option<&str> {
         let context = self.context.as_deref()?;

@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
-use crate::catalog::{Catalog, ObjectId};
-use crate::connection::{Connection, ConnectionConfig};
+use crate::catalog::{Catalog, ObjectId, Snapshot};
+use crate::connection::StatementResult;
 use crate::data::ValueReader;
 use crate::error::{CatalogError, Error};
 use crate::progress::Run;
@@ -17,21 +17,16 @@ const SQL: &str = include_str!("fingerprint.sql");
 /// How many objects an error names.
 const SHOWN: usize = 5;
 
-/// The objects of `catalog` that were changed or dropped since the snapshot, as reports call them.
+/// The objects of `catalog` that were changed or dropped since the snapshot, as reports call them. The last that
+/// is read in the snapshot.
 pub(crate) async fn find_changed(
-    source: &ConnectionConfig,
+    snapshot: &Snapshot,
     reader: &mut ValueReader<'_>,
     catalog: &Catalog,
 ) -> Result<Vec<String>, Error> {
     let then = reader.ask("the catalog again", SQL).await?;
-    let live = Connection::open(source).await?;
-    let now = live.simple_query(SQL).await;
-    live.close().await;
-    let now: HashMap<ObjectId, String> = now?.into_iter().filter_map(|row| entry(&row)).collect();
-    let rows = then.first().map_or(&[][..], |result| &result.rows);
-    let text = |value: &Option<bytes::Bytes>| value.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    let then = rows.iter().filter_map(|row| entry(&row.iter().map(text).collect::<Vec<_>>()));
-    let then: HashMap<ObjectId, String> = then.filter(|(id, xmin)| now.get(id) != Some(xmin)).collect();
+    let now: HashMap<ObjectId, String> = entries(&snapshot.ask_now(SQL).await?).collect();
+    let then: HashMap<ObjectId, String> = entries(&then).filter(|(id, xmin)| now.get(id) != Some(xmin)).collect();
     let changed = catalog.objects.iter().map(|object| object.header()).filter(|header| then.contains_key(&header.id));
     Ok(changed.map(|header| format!("{} {}", header.desc.to_lowercase(), header.tag)).collect())
 }
@@ -56,7 +51,12 @@ fn error(changed: &[String]) -> Error {
     CatalogError::Changed { count: changed.len(), examples }.into()
 }
 
-fn entry(row: &[Option<String>]) -> Option<(ObjectId, String)> {
-    let [Some(class), Some(oid), Some(xmin)] = row else { return None };
-    Some((ObjectId::new(class.parse().ok()?, oid.parse().ok()?), xmin.clone()))
+/// The objects of an answer, each with its `xmin`.
+fn entries(answer: &[StatementResult]) -> impl Iterator<Item = (ObjectId, String)> {
+    let result = answer.first();
+    let rows = 0..result.map_or(0, |result| result.rows.len());
+    rows.filter_map(move |row| {
+        let text = |column| result?.text(row, column);
+        Some((ObjectId::new(text(0)?.parse().ok()?, text(1)?.parse().ok()?), text(2)?.to_owned()))
+    })
 }

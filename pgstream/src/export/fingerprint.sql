@@ -15,6 +15,8 @@ select 'pg_catalog.pg_trigger'::pg_catalog.regclass::pg_catalog.oid, oid, xmin f
 union all
 select 'pg_catalog.pg_policy'::pg_catalog.regclass::pg_catalog.oid, oid, xmin from pg_catalog.pg_policy where oid >= 16384
 union all
+select 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass::pg_catalog.oid, oid, xmin from pg_catalog.pg_statistic_ext where oid >= 16384
+union all
 select 'pg_catalog.pg_class'::pg_catalog.regclass::pg_catalog.oid, oid, xmin
   from pg_catalog.pg_class where oid >= 16384 and relkind in ('v', 'S', 'c', 'f')
  order by 1, 2

@@ -97,8 +97,7 @@ async fn look(source: &ConnectionConfig, filter: &Filter, run: &Run) -> Result<I
     let connection = Connection::open(source).await?;
     let identity = DatabaseIdentity::read(&connection).await?;
     let scope = NameScope::read(&connection).await?;
-    let is_sql_ascii = connection.parameter("server_encoding").as_deref() == Some("SQL_ASCII");
-    let pins = pin_settings(connection.version(), is_sql_ascii);
+    let pins = pin_settings(connection.version(), connection.is_sql_ascii());
     connection.batch(&format!("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {pins}")).await?;
     let selection = select(&connection, filter, &scope).await?;
     let relations = selection.oids();

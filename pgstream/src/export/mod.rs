@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use crate::archive::{ArchiveWriter, Compression, FinishedArchive, Format, Manifest, PlainWriter, SourceIdentity, Toc};
 use crate::catalog::{Catalog, Selection, Snapshot};
 use crate::connection::{Connection, ConnectionConfig};
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, PreflightError, PreflightProblem};
 use crate::guard::DatabaseIdentity;
 use crate::progress::{EventType, Phase, Run};
 use crate::report::{EndReport, Failure, Proven, TargetState};
@@ -100,15 +100,22 @@ async fn write_archive(
         run.warn("a plain script is read by one connection: more jobs change nothing");
     }
     let identity = unless_cancelled(run, identify(source)).await?;
-    let taken = Snapshot::take(source, &options.filter, &options.snapshot(), run).await;
+    let is_pooled = identity.is_pooled || source.is_pooled_hint();
+    if is_pooled && options.jobs > 1 {
+        let problems = vec![PreflightProblem::pooled_jobs(options.jobs)];
+        return Err(PreflightError::Failed { problems }.into());
+    }
+    let how = options.snapshot().through_pooler(is_pooled);
+    let taken = Snapshot::take(source, &options.filter, &how, run).await;
     let (snapshot, selection, catalog) = match taken {
         Err(_) if run.is_cancelled() => return Err(Error::Cancelled),
         taken => taken?,
     };
-    let held = Held { source, options, run, identity: &identity, selection: &selection, catalog: &catalog };
+    let held = Held { options, run, identity: &identity, selection: &selection, catalog: &catalog };
     let name = to.name.clone();
     let compression = to.compression;
     let result = held.write(&snapshot, to).await;
+    let kind = snapshot.kind();
     snapshot.release().await;
     let (finished, written, toc) = match result {
         Err(error) if error.code() == ErrorCode::Cancelled && run.is_cancelled() => return Err(Error::Cancelled),
@@ -121,6 +128,7 @@ async fn write_archive(
         compression,
         bytes: written.tables.iter().map(|table| table.bytes).sum(),
         stored_bytes: finished.bytes,
+        snapshot: kind,
         proven: Proven::Rows,
         target: TargetState::Replaced,
         rows: written.tables.iter().map(|table| table.rows).sum(),
@@ -180,7 +188,6 @@ impl Output {
 
 /// What is known once the snapshot is held.
 struct Held<'a> {
-    source: &'a ConnectionConfig,
     options: &'a ExportOptions,
     run: &'a Run,
     identity: &'a DatabaseIdentity,
@@ -199,7 +206,7 @@ impl Held<'_> {
         let mut work = Work::new(snapshot, self.run);
         let result = async {
             work.write(self.catalog, &toc, writer.as_mut()).await?;
-            unless_cancelled(self.run, self.check_unchanged(&mut work)).await
+            unless_cancelled(self.run, self.check_unchanged(snapshot, &mut work)).await
         };
         let result = result.await;
         work.stop().await;
@@ -209,11 +216,11 @@ impl Held<'_> {
         Ok((finished, written, toc))
     }
 
-    async fn check_unchanged(&self, work: &mut Work<'_>) -> Result<(), Error> {
+    async fn check_unchanged(&self, snapshot: &Snapshot, work: &mut Work<'_>) -> Result<(), Error> {
         if self.options.output.data_only {
             return Ok(());
         }
-        let changed = fingerprint::find_changed(self.source, &mut work.values, self.catalog).await?;
+        let changed = fingerprint::find_changed(snapshot, &mut work.values, self.catalog).await?;
         fingerprint::tell(changed, self.options.strict, self.run)
     }
 

@@ -54,11 +54,7 @@ impl<'a> Builder<'a> {
         if self.is_moved_behind_rows(header) {
             entry.section = crate::catalog::Section::PostData;
         }
-        entry.pass = match header.role {
-            Role::Refresh => Pass::Last,
-            Role::DefaultPrivileges => Pass::Privileges,
-            _ => Pass::Main,
-        };
+        entry.pass = pass_of(header.role);
         entry.create = create.into_string();
         entry.drop = drop.into_string();
         entry.set_owner = render_owner(header, !entry.drop.is_empty());
@@ -160,7 +156,7 @@ impl<'a> Builder<'a> {
         let mut entry = self.entry(header, desc, tag);
         entry.tablespace = None;
         entry.access_method = None;
-        entry.pass = if desc == "ACL" { Pass::Privileges } else { Pass::Main };
+        entry.pass = if desc == "ACL" { Pass::Privileges } else { pass_of(header.role) };
         entry.create = sql.into_string();
         entry.dependencies.extend(to);
         self.entries.push(entry);
@@ -178,6 +174,15 @@ impl<'a> Builder<'a> {
             }
         }
         Toc { entries: self.entries }
+    }
+}
+
+/// When an object of this role is made, and what is said about it.
+fn pass_of(role: Role) -> Pass {
+    match role {
+        Role::Refresh | Role::EventTrigger => Pass::Last,
+        Role::DefaultPrivileges => Pass::Privileges,
+        _ => Pass::Main,
     }
 }
 
@@ -220,8 +225,10 @@ fn render_owner(header: &ObjectHeader, has_drop: bool) -> String {
     if WITHOUT_OWN_OWNER.contains(&address.keyword) {
         return String::new();
     }
+    // As pg_dump says it; to the server the longer form is the same.
+    let keyword = if address.keyword == "LANGUAGE" { "PROCEDURAL LANGUAGE" } else { address.keyword };
     let mut sql = Ddl::new();
-    sql.sql("ALTER ").sql(address.keyword).sql(" ").deparsed(&address.sql).sql(" OWNER TO ").ident(owner).end();
+    sql.sql("ALTER ").sql(keyword).sql(" ").deparsed(&address.sql).sql(" OWNER TO ").ident(owner).end();
     sql.into_string()
 }
 

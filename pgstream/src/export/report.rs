@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::archive::{Compression, Format, Manifest};
-use crate::report::{EndReport, Proven, TableReport, TargetState};
+use crate::report::{EndReport, Proven, SnapshotKind, TableReport, TargetState};
 
 /// A successful export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct ExportReport {
     pub bytes: u64,
     /// The size of the output in bytes, compressed if it is.
     pub stored_bytes: u64,
+    /// How the source's snapshot was held.
+    #[serde(default)]
+    pub snapshot: SnapshotKind,
     /// `rows`: for every table, the server's COPY counted as many rows as were written.
     pub proven: Proven,
     /// Always `replaced`: the output is complete.

@@ -87,7 +87,8 @@ pub(super) async fn count_rows(
 /// The content, read in a transaction of its own with the settings that a hash is over.
 async fn hash_pinned(session: &mut CopySession, expected: &Expectation) -> Result<ContentHash, ConnectionError> {
     let version = session.parameter("server_version").and_then(ServerVersion::parse);
-    let pins = version.map(|v| pin_settings(v, false)).unwrap_or_default();
+    let is_sql_ascii = session.parameter("server_encoding") == Some("SQL_ASCII");
+    let pins = version.map(|v| pin_settings(v, is_sql_ascii)).unwrap_or_default();
     let mut sql = Ddl::new();
     sql.sql("BEGIN TRANSACTION READ ONLY; ").deparsed(&pins);
     session.execute(sql.as_str()).await?;

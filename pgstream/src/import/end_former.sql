@@ -1,7 +1,5 @@
--- Ends sessions that hold an advisory lock of this database for writing; which of them is appended.
-select pg_catalog.pg_terminate_backend(l.pid)                    as is_ended
-  from pg_catalog.pg_locks l
- where l.locktype = 'advisory'
-   and l.granted
-   and l.objsubid = 1
-   and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+-- Ends a session of ours that lost its connection; which one is appended. A process number may be another's by now, so the time
+-- of its start must be the one that we saw.
+select pg_catalog.pg_terminate_backend(a.pid)                    as is_ended
+  from pg_catalog.pg_stat_activity a
+ where a.datname = pg_catalog.current_database()

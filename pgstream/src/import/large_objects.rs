@@ -18,7 +18,7 @@ const MAX_BREAKS: u32 = 5;
 pub(crate) async fn copy(snapshot: &Snapshot, target: &mut CopySession, oids: &[u32], run: &Run) -> Result<(), ImportError> {
     let relation = || QualifiedName::new("pg_catalog", "pg_largeobject");
     let snapshot_error = |source| DataError::Snapshot { relation: relation(), source };
-    let mut reader = snapshot.reader().await.map_err(snapshot_error)?;
+    let mut reader = Some(snapshot.reader().await.map_err(snapshot_error)?);
     let (mut total, mut broken) = (0, 0);
     for oid in oids {
         let mut offset = 0;
@@ -26,11 +26,14 @@ pub(crate) async fn copy(snapshot: &Snapshot, target: &mut CopySession, oids: &[
             if run.is_cancelled() {
                 return Err(DataError::Cancelled.into());
             }
-            let piece = match read_piece(reader.session(), *oid, offset).await {
+            let session = reader.as_mut().expect("replaced when it breaks").session();
+            let piece = match read_piece(session, *oid, offset).await {
                 Err(e) if e.retry() == Retry::Now && broken < MAX_BREAKS => {
                     broken += 1;
                     run.log(format!("reading the large object {oid} on from byte {offset}: {e}"));
-                    reader = snapshot.reader().await.map_err(snapshot_error)?;
+                    // First the old one goes: it may be the only one.
+                    drop(reader.take());
+                    reader = Some(snapshot.reader().await.map_err(snapshot_error)?);
                     continue;
                 }
                 piece => piece.map_err(|source| DataError::CopyOut { relation: relation(), bytes: total, source })?,

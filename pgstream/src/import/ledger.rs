@@ -1,23 +1,24 @@
 //! What a run has made in a target, written down in the target itself.
 //!
 //! The marker schema is committed before anything else is made and dropped last. While it is there the target is not complete:
-//! the next run finds it, and takes back what the ledger names, newest first, never with CASCADE. An object that somebody else
-//! made on top of it stops that, by name.
+//! the next run finds it, and [takes back](super::take_back) what the ledger names. Whose marker it is tells its
+//! [fence](super::fence).
 
-use crate::archive::TocEntry;
+use std::collections::HashSet;
+
+use crate::archive::{CopyTarget, TocEntry};
 use crate::connection::CopySession;
 use crate::ddl::Ddl;
 use crate::error::{ConnectionError, ImportError};
 use crate::name::QualifiedName;
 
+use super::fence::Fence;
+
 /// The schema that marks a database as being loaded.
 pub(crate) const MARKER: &str = crate::catalog::LOADING_MARKER;
 
-/// How many statements are on their way before we wait for the first answer.
-const PIPELINE: usize = 64;
-
-/// What an undo may say when what it drops is not there: the run broke off before, or something else took it along.
-const ALREADY_GONE: [&str; 6] = ["42P01", "42704", "42883", "3F000", "42703", "42710"];
+/// How many lines of the ledger are read at a time: what bounds the memory that it takes, whatever its length.
+pub(super) const PAGE: u32 = 1000;
 
 /// The number of the line about the database's connection limit; entries of an archive have smaller ones.
 pub(crate) const CONNECTION_LIMIT: u32 = i32::MAX.unsigned_abs();
@@ -52,14 +53,16 @@ impl Ledger {
         }
     }
 
-    /// Commits the marker.
-    pub(crate) async fn create(session: &mut CopySession, note: &str) -> Result<(), ConnectionError> {
+    /// Commits the marker and the run's fence, and waits for the disk: a marker that is gone was never only forgotten.
+    pub(crate) async fn create(session: &mut CopySession, note: &str, fence: &Fence) -> Result<(), ConnectionError> {
         let mut sql = Ddl::new();
+        sql.sql("SET LOCAL synchronous_commit = on").end();
         sql.sql("CREATE SCHEMA ").ident(MARKER).end();
         sql.sql("COMMENT ON SCHEMA ").ident(MARKER).sql(" IS ").literal(note).end();
         sql.sql("CREATE TABLE ").ident(MARKER);
-        sql.sql(".ledger (entry integer PRIMARY KEY, seq bigint GENERATED ALWAYS AS IDENTITY, object text NOT NULL, undo text NOT NULL, name text, relation oid)");
-        sql.end();
+        sql.sql(".ledger (entry integer PRIMARY KEY, seq bigint GENERATED ALWAYS AS IDENTITY, object text NOT NULL, ");
+        sql.sql("undo text NOT NULL, name text, relation oid, rows bigint)").end();
+        fence.create(&mut sql);
         session.execute(sql.as_str()).await
     }
 
@@ -92,13 +95,35 @@ impl Ledger {
         sql.sql(") THEN '' ELSE ").literal(undo).sql(" END").end();
     }
 
+    /// Appends the statement that writes down that this transaction put `rows` rows into a table which was there. Taking back
+    /// deletes the rows that are of this transaction still: those that came later, or were changed since, are somebody else's.
+    pub(crate) fn record_rows(sql: &mut Ddl, entry: u32, target: &CopyTarget, rows: u64) {
+        let mut delete = Ddl::new();
+        delete.sql("DELETE FROM ").sql(if target.is_through_root { "" } else { "ONLY " }).name(&target.table);
+        delete.sql(" WHERE xmin = '");
+        sql.sql("INSERT INTO ").ident(MARKER).sql(".ledger (entry, object, undo, rows) SELECT ").number(entry).sql(", ");
+        sql.literal(&format!("the rows of {}", target.table)).sql(", ").literal(delete.as_str());
+        sql.sql(" || (pg_catalog.pg_current_xact_id()::pg_catalog.xid)::text || '''', ").number(rows).end();
+    }
+
     /// Which entries are written down.
-    pub(crate) async fn recorded(session: &mut CopySession) -> Result<Vec<u32>, ConnectionError> {
-        let mut sql = Ddl::new();
-        sql.sql("SELECT entry FROM ").ident(MARKER).sql(".ledger ORDER BY entry");
-        let answer = session.simple(sql.as_str()).await?;
-        let rows = answer.first().map_or(0, |a| a.rows.len());
-        Ok((0..rows).filter_map(|row| answer.first()?.text(row, 0)?.parse().ok()).collect())
+    pub(crate) async fn recorded(session: &mut CopySession) -> Result<HashSet<u32>, ConnectionError> {
+        let mut recorded = HashSet::new();
+        let mut last: i64 = -1;
+        loop {
+            let mut sql = Ddl::new();
+            sql.sql("SELECT entry FROM ").ident(MARKER).sql(".ledger WHERE entry > ").number(last);
+            sql.sql(" ORDER BY entry LIMIT ").number(PAGE);
+            let answer = session.simple(sql.as_str()).await?;
+            let Some(page) = answer.last().filter(|page| !page.rows.is_empty()) else { return Ok(recorded) };
+            recorded.extend((0..page.rows.len()).filter_map(|row| page.text(row, 0)?.parse::<u32>().ok()));
+            last = page.text(page.rows.len() - 1, 0).and_then(|entry| entry.parse().ok()).unwrap_or(i64::MAX);
+        }
+    }
+
+    /// Whether one entry is written down.
+    pub(crate) async fn is_recorded(session: &mut CopySession, entry: u32) -> Result<bool, ConnectionError> {
+        Ok(Self::undo(session, entry).await?.is_some())
     }
 
     /// The statement that takes an entry back, if it is written down.
@@ -106,88 +131,13 @@ impl Ledger {
         let mut sql = Ddl::new();
         sql.sql("SELECT undo FROM ").ident(MARKER).sql(".ledger WHERE entry = ").number(entry);
         let answer = session.simple(sql.as_str()).await?;
-        Ok(answer.first().filter(|a| !a.rows.is_empty()).and_then(|a| a.text(0, 0)).map(str::to_owned))
+        Ok(answer.last().filter(|a| !a.rows.is_empty()).and_then(|a| a.text(0, 0)).map(str::to_owned))
     }
 
     /// Appends the statements that end the marker.
     pub(crate) fn drop_statements(sql: &mut Ddl) {
         sql.sql("DROP TABLE ").ident(MARKER).sql(".ledger").end();
         sql.sql("DROP SCHEMA ").ident(MARKER).end();
-    }
-
-    /// Takes back what the ledger names, newest first, and drops the marker.
-    ///
-    /// # Errors
-    /// [`ImportError::CleanUp`] with the object that cannot be dropped, [`ImportError::NotOurs`] with one that somebody made
-    /// anew since; the marker and the ledger stay then.
-    pub(crate) async fn take_back(session: &mut CopySession) -> Result<u64, ImportError> {
-        Self::refuse_replaced(session).await?;
-        let mut sql = Ddl::new();
-        sql.sql("SELECT object, undo FROM ").ident(MARKER).sql(".ledger WHERE undo <> '' ORDER BY seq DESC");
-        let answer = session.simple(sql.as_str()).await?;
-        let lines: Vec<(String, String)> = (0..answer.first().map_or(0, |a| a.rows.len()))
-            .filter_map(|row| Some((answer.first()?.text(row, 0)?.to_owned(), answer.first()?.text(row, 1)?.to_owned())))
-            .collect();
-        drop(answer);
-        let all = lines.len() as u64;
-        let mut open = lines;
-        // What cannot be dropped before something older is, an attached key before its table for one, goes in a later pass.
-        while !open.is_empty() {
-            let before = open.len();
-            let (left, failed) = Self::take_back_once(session, open).await?;
-            match failed {
-                Some(failed) if left.len() == before => return Err(failed),
-                _ => open = left,
-            }
-        }
-        let mut sql = Ddl::new();
-        sql.sql("SET synchronous_commit = on").end();
-        Self::drop_statements(&mut sql);
-        session.execute(sql.as_str()).await?;
-        Ok(all)
-    }
-
-    /// One pass over what is left: gives what could not be taken back, and why the first of it could not.
-    async fn take_back_once(
-        session: &mut CopySession,
-        lines: Vec<(String, String)>,
-    ) -> Result<(Vec<(String, String)>, Option<ImportError>), ImportError> {
-        let (mut left, mut first) = (Vec::new(), None);
-        for some in lines.chunks(PIPELINE) {
-            for (_, undo) in some {
-                session.send(undo)?;
-            }
-            for line in some {
-                match session.receive().await {
-                    Ok(_) => {}
-                    Err(e) if e.sqlstate().is_some_and(|state| ALREADY_GONE.contains(&state)) => {}
-                    Err(source) if source.sqlstate().is_none() || session.is_broken() => return Err(source.into()),
-                    Err(source) => {
-                        first.get_or_insert(ImportError::CleanUp { what: line.0.clone(), source });
-                        left.push(line.clone());
-                    }
-                }
-            }
-        }
-        Ok((left, first))
-    }
-}
-
-/// Looks before anything is taken back.
-impl Ledger {
-    async fn refuse_replaced(session: &mut CopySession) -> Result<(), ImportError> {
-        let mut sql = Ddl::new();
-        sql.sql("SELECT object FROM ")
-            .ident(MARKER)
-            .sql(".ledger WHERE relation <> pg_catalog.to_regclass(name)::oid ORDER BY seq LIMIT 1");
-        let answer = session.simple(sql.as_str()).await?;
-        match answer.first().and_then(|a| a.text(0, 0)) {
-            None => Ok(()),
-            Some(object) => Err(ImportError::NotOurs {
-                what: object.to_owned(),
-                problem: "somebody dropped what the broken run had made and made another one of that name".into(),
-            }),
-        }
     }
 }
 

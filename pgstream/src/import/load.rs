@@ -1,7 +1,6 @@
 //! Loads the rows of one table in one transaction. A table that we made is emptied in it, so that a repetition starts from
 //! nothing; one that was there is filled together with its line in the ledger, which tells a repetition whether it was committed.
 
-use crate::archive::CopyTarget;
 use crate::catalog::Snapshot;
 use crate::connection::CopySession;
 use crate::data::{ContentHash, CopyFormat, CopyInSink, TableReader, copy_from_stdin};
@@ -11,9 +10,10 @@ use crate::name::QualifiedName;
 use crate::progress::Run;
 use crate::report::TableReport;
 
+use super::fence::Fence;
 use super::ledger::Ledger;
 use super::plan::LoadGroup;
-use super::target::Target;
+use super::target::{Target, end_work};
 
 /// How often the rows of a table are sent again after the target broke off.
 const MAX_ATTEMPTS: u32 = 5;
@@ -30,6 +30,7 @@ pub(crate) enum LoadInto {
 /// Loads groups of tables, one after the other, over one session at each end.
 pub(crate) struct Loader<'s> {
     target: &'s Target,
+    fence: &'s Fence,
     source_major: u32,
     run: &'s Run,
     reader: TableReader<'s>,
@@ -71,17 +72,28 @@ impl Loaded {
 
 impl<'s> Loader<'s> {
     /// A loader without sessions yet.
-    pub(crate) fn new(snapshot: &'s Snapshot, target: &'s Target, source_major: u32, run: &'s Run) -> Self {
-        Self { target, source_major, run, reader: TableReader::new(snapshot, run), session: None, former: None }
+    pub(crate) fn new(snapshot: &'s Snapshot, target: &'s Target, fence: &'s Fence, source_major: u32, run: &'s Run) -> Self {
+        Self { target, fence, source_major, run, reader: TableReader::new(snapshot, run), session: None, former: None }
     }
 
-    /// The session to the target, made anew if it broke.
+    /// The session to the target, made anew if it broke. Then the former server process is ended first: where only we know that
+    /// the connection broke it still holds its locks.
     ///
     /// # Errors
-    /// As [`Target::session`].
+    /// As [`Target::session`], and as [`Fence::require`] for a new one.
     pub(crate) async fn session(&mut self) -> Result<&mut CopySession, ImportError> {
-        if self.session.as_ref().is_none_or(|session| session.is_broken()) {
-            self.session = Some(self.target.session().await?);
+        if let Some(broken) = self.session.take_if(|session| session.is_broken()) {
+            self.former = Some(broken.backend_pid());
+        }
+        if self.session.is_none() {
+            let mut session = self.target.session().await?;
+            if let Some(former) = self.former {
+                self.target.end_former(&mut session, former).await?;
+                self.fence.require(&mut session).await?;
+                self.former = None;
+            }
+            self.fence.put_before(&mut session)?;
+            self.session = Some(session);
         }
         Ok(self.session.as_mut().expect("opened above"))
     }
@@ -95,6 +107,7 @@ impl<'s> Loader<'s> {
     /// By the run: the COPY is ended at both ends, and the target's transaction is rolled back.
     pub(crate) async fn load(&mut self, group: &LoadGroup, into: LoadInto) -> Result<Vec<Loaded>, ImportError> {
         let mut attempt = 1;
+        let mut format = self.target.format_for(group, self.source_major);
         // What was sent when the COMMIT was.
         let mut sent = Vec::new();
         loop {
@@ -106,12 +119,18 @@ impl<'s> Loader<'s> {
                 run.moved(r, b);
                 run.work_done(b);
             };
-            match self.try_load(group, into, &mut sent, &mut progress).await {
+            match self.try_load(group, into, format, &mut sent, &mut progress).await {
                 Ok(loaded) => return Ok(loaded),
                 Err(error) => {
                     self.run.moved_in_vain(rows, bytes);
                     self.run.work_undone(bytes);
                     self.end_session().await;
+                    if format == CopyFormat::Text && is_too_large(&error) && group.members.iter().all(|(t, _)| t.is_binary_safe) {
+                        // The older target may refuse a value that is newer than it is; the text it cannot get at all.
+                        self.run.log(format!("loading {} in binary: {error}", group.target().table));
+                        format = CopyFormat::Binary;
+                        continue;
+                    }
                     if attempt >= MAX_ATTEMPTS || !is_worth_repeating(&error) || self.run.is_cancelled() {
                         return Err(error);
                     }
@@ -126,6 +145,7 @@ impl<'s> Loader<'s> {
         &mut self,
         group: &LoadGroup,
         into: LoadInto,
+        format: CopyFormat,
         sent: &mut Vec<Loaded>,
         progress: &mut (impl FnMut(u64, u64) + Send),
     ) -> Result<Vec<Loaded>, ImportError> {
@@ -137,7 +157,6 @@ impl<'s> Loader<'s> {
         }
         let session = self.session.as_mut().expect("opened above");
         let target = group.target();
-        let format = self.target.format_for(group, self.source_major);
         let mut begin = Ddl::new();
         begin.sql("BEGIN; TRUNCATE TABLE ").sql(if target.is_through_root { "" } else { "ONLY " }).name(&target.table).sql("; ");
         for (number, (source, target)) in group.members.iter().enumerate() {
@@ -183,7 +202,8 @@ impl<'s> Loader<'s> {
         }
         let mut commit = Ddl::new();
         if into == LoadInto::Existing {
-            Ledger::record(&mut commit, group.entry.0, &format!("the rows of {}", target.table), &delete(target), None);
+            let rows = loaded.iter().map(|part| part.content.rows()).sum();
+            Ledger::record_rows(&mut commit, group.entry.0, target, rows);
             sent.clone_from(&loaded);
         }
         commit.sql("COMMIT").end();
@@ -205,19 +225,13 @@ impl<'s> Loader<'s> {
     ///
     /// The lock waits for that attempt's end, keeps other writers out, and lets readers in.
     async fn is_filled(&mut self, group: &LoadGroup) -> Result<bool, ImportError> {
-        let (former, target) = (self.former.take(), group.target());
+        let target = group.target();
         let session = self.session().await?;
-        if let Some(pid) = former {
-            let mut sql = Ddl::new();
-            sql.sql("SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = current_user ");
-            sql.sql("AND datname = pg_catalog.current_database() AND pid = ").number(pid);
-            session.execute(sql.as_str()).await?;
-        }
         let only = if target.is_through_root { "" } else { "ONLY " };
         let mut sql = Ddl::new();
         sql.sql("BEGIN").end().sql("LOCK TABLE ").sql(only).name(&target.table).sql(" IN SHARE ROW EXCLUSIVE MODE").end();
         session.execute(sql.as_str()).await?;
-        if Ledger::recorded(session).await?.contains(&group.entry.0) {
+        if Ledger::is_recorded(session, group.entry.0).await? {
             session.execute("ROLLBACK").await?;
             return Ok(true);
         }
@@ -241,20 +255,17 @@ impl<'s> Loader<'s> {
     pub(crate) async fn stop(mut self) {
         self.reader.stop().await;
         if let Some(mut session) = self.session.take() {
-            if session.is_busy() && session.canceller().cancel().await.is_ok() {
-                // The answer to the cancel is the error that we asked for.
-                let _ = session.drain().await;
+            if session.is_busy() {
+                end_work(&mut session).await;
             }
             session.close().await;
         }
     }
 }
 
-/// What takes the rows back that were put into a table without any.
-fn delete(target: &CopyTarget) -> String {
-    let mut sql = Ddl::new();
-    sql.sql("DELETE FROM ").sql(if target.is_through_root { "" } else { "ONLY " }).name(&target.table).end();
-    sql.into_string()
+/// Whether a row did not fit into the text that it was to travel as.
+fn is_too_large(error: &ImportError) -> bool {
+    matches!(error, ImportError::Data(DataError::RowTooLarge { .. }))
 }
 
 /// Whether the target, or the way there, broke off in a manner that passes.

@@ -7,6 +7,7 @@
 mod apply;
 mod check_rows;
 mod emptiness;
+mod fence;
 mod hide;
 mod large_objects;
 mod ledger;
@@ -15,13 +16,17 @@ mod plan;
 pub mod preflight;
 mod schedule;
 mod script;
+mod take_back;
 mod target;
 mod watch;
 
 pub(crate) use apply::{Applied, Apply, ApplyOptions};
+pub(crate) use emptiness::refuse_if_not_empty;
 pub use emptiness::{Contents, ObjectCount, contents};
+pub(crate) use fence::{Fence, Standing};
 pub(crate) use hide::hide;
 pub(crate) use ledger::Ledger;
 pub use script::{ImportOptions, ImportPlan, ImportReport, ScriptTable, import, plan_import, script_rule_words};
+pub(crate) use take_back::take_back;
 pub(crate) use target::{Target, is_binary};
 pub(crate) use watch::watch_target;

@@ -107,7 +107,7 @@ impl LoadPlan {
                 self.add_data(entry.id, data);
                 continue;
             }
-            let is_put_off = matches!(entry.desc, "SEQUENCE OWNED BY" | "ROW SECURITY" | "POLICY")
+            let is_put_off = matches!(entry.desc, "SEQUENCE OWNED BY" | "ROW SECURITY" | "POLICY" | "PUBLICATION")
                 || entry.dependencies.iter().any(|d| put_off.contains(d)) && entry.pass == Pass::Main;
             if is_of_public(entry) || entry.desc == "DEFAULT ACL" {
                 self.last.push(place);
@@ -124,6 +124,9 @@ impl LoadPlan {
         }
         last_ones.sort_by_key(|(pass, place)| (*pass, *place));
         self.after.extend(last_ones.into_iter().map(|(_, place)| place));
+        // What is made that late gets its owner when it is made.
+        let late: HashSet<usize> = self.after.iter().copied().collect();
+        self.owners.retain(|place| !late.contains(place));
         parallel
     }
 

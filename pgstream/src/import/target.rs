@@ -8,11 +8,13 @@ use crate::ddl::Ddl;
 use crate::error::{ConnectionError, ImportError};
 use crate::guard::Destination;
 
+use super::fence::{Fence, Standing};
 use super::plan::LoadGroup;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// For every session that loads. Nothing here outlives the session.
 ///
@@ -25,6 +27,9 @@ const SETTINGS: &str = "SET search_path = ''; SET client_encoding = 'UTF8'; SET 
     SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET synchronous_commit = off; SET statement_timeout = 0; \
     SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET maintenance_work_mem = '256MB'; ";
 
+/// When the server process of this session began.
+const STARTED: &str = "SELECT backend_start::text FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid(); ";
+
 /// A destination, and what its server allows.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -33,6 +38,8 @@ pub(crate) struct Target {
     silences_triggers: AtomicBool,
     /// The units of work that each server process of ours is at.
     at_work: Mutex<HashMap<i32, u64>>,
+    /// When each server process of ours began: its number alone may be somebody else's later.
+    started: Mutex<HashMap<i32, String>>,
 }
 
 /// Whether a table's rows travel in binary: where every type allows it and the target is not older than the source, whose newer
@@ -48,7 +55,7 @@ pub(crate) type TargetSession = CopySession;
 impl Target {
     /// Sessions to `destination`, which the guard has let pass.
     pub(crate) fn new(destination: Destination) -> Self {
-        Self { destination, silences_triggers: AtomicBool::new(true), at_work: Mutex::default() }
+        Self { destination, silences_triggers: AtomicBool::new(true), at_work: Mutex::default(), started: Mutex::default() }
     }
 
     /// The `application_name` of our sessions there.
@@ -75,7 +82,7 @@ impl Target {
         &self.destination
     }
 
-    /// How the rows of a group travel.
+    /// How the rows of a group travel, if nothing speaks against it.
     pub(crate) fn format_for(&self, group: &LoadGroup, source_major: u32) -> CopyFormat {
         match group.members.iter().all(|(source, _)| is_binary(source, &self.destination, source_major)) {
             true => CopyFormat::Binary,
@@ -106,6 +113,10 @@ impl Target {
     async fn checked_session(&self, settings: &str) -> Result<TargetSession, ImportError> {
         let mut session = CopySession::open(self.destination.config()).await?;
         let mut sql = String::from(settings);
+        if !settings.is_empty() && session.parameter("server_encoding") == Some("SQL_ASCII") {
+            // It takes any bytes, and must get those that the source has.
+            sql.push_str("SET client_encoding = 'SQL_ASCII'; ");
+        }
         let version = session.parameter("server_version").and_then(ServerVersion::parse);
         if version.is_some_and(ServerVersion::has_idle_session_timeout) {
             sql.push_str("SET idle_session_timeout = 0; ");
@@ -113,11 +124,16 @@ impl Target {
         if version.is_some_and(ServerVersion::has_transaction_timeout) {
             sql.push_str("SET transaction_timeout = 0; ");
         }
+        sql.push_str(STARTED);
         sql.push_str(self.destination.session_check_sql());
         let answer = session.simple(&sql).await?;
         let last = answer.last().filter(|a| !a.rows.is_empty());
         let row: Vec<Option<&str>> = last.map_or(Vec::new(), |a| (0..a.rows[0].len()).map(|column| a.text(0, column)).collect());
         self.destination.check_session_answer(&row).map_err(|e| ImportError::OtherDatabase { problem: e.to_string() })?;
+        let started = answer.len().checked_sub(2).and_then(|before_last| answer[before_last].text(0, 0));
+        if let Some(started) = started {
+            self.started.lock().expect("no holder panics").insert(session.backend_pid(), started.to_owned());
+        }
         Ok(session)
     }
 
@@ -154,16 +170,70 @@ impl Target {
         Err(ImportError::Busy { target: self.destination.config().to_string(), by })
     }
 
-    /// Ends a session of this run that lost its connection, if it still holds the writer's lock.
+    /// Ends a session of this run that we have lost sight of: behind a gateway that forgot the connection it may hold its locks
+    /// for hours.
     ///
     /// # Errors
     /// Whatever the statement may give; a session that is not there is none.
     pub(crate) async fn end_former(&self, session: &mut CopySession, pid: i32) -> Result<(), ConnectionError> {
-        let key = self.destination.lock_key();
+        let Some(started) = self.started.lock().expect("no holder panics").get(&pid).cloned() else { return Ok(()) };
         let mut sql = Ddl::new();
         sql.deparsed(include_str!("end_former.sql").trim_end());
-        sql.sql(" and l.pid = ").number(pid).sql(" and l.classid = ").number(key >> 32);
-        sql.sql(" and l.objid = ").number(key & 0xffff_ffff);
+        sql.sql(" and a.pid = ").number(pid).sql(" and a.backend_start = ").literal(&started);
+        sql.sql("::pg_catalog.timestamptz");
         session.execute(sql.as_str()).await
     }
+}
+
+/// What became of a transaction.
+impl Target {
+    /// Whether a transaction that ends the marker of the run with this fence was committed; `former` is the session that had it.
+    /// `None`: it is not over.
+    ///
+    /// # Errors
+    /// As [`Self::session`].
+    pub(crate) async fn is_committed(&self, former: i32, transaction: u64, fence: &Fence) -> Result<Option<bool>, ImportError> {
+        let mut session = self.session().await?;
+        self.end_former(&mut session, former).await?;
+        let mut sql = Ddl::new();
+        sql.sql("SELECT pg_catalog.pg_xact_status('").number(transaction).sql("'::pg_catalog.xid8)");
+        let status = match session.simple(sql.as_str()).await {
+            Ok(answer) => answer.first().and_then(|a| a.text(0, 0)).map(str::to_owned),
+            // "In the future": the server crashed and forgot that it had begun.
+            Err(e) if e.sqlstate() == Some("22023") => Some("aborted".to_owned()),
+            Err(e) => return Err(e.into()),
+        };
+        let is_committed = match status.as_deref() {
+            Some("committed") => Some(fence.standing(&mut session).await? == Standing::Gone),
+            Some("aborted") => Some(false),
+            _ => None,
+        };
+        session.close().await;
+        Ok(is_committed)
+    }
+}
+
+/// How often a cancel is asked for again: one that comes between two statements has no effect.
+const CANCEL_AGAIN: Duration = Duration::from_millis(250);
+
+/// How long a session is given to end what it is at.
+const CANCEL_WITHIN: Duration = Duration::from_secs(20);
+
+/// Ends everything that a session has been sent. One that does not come to its end in time is left as it is: it is to be closed.
+pub(crate) async fn end_work(session: &mut CopySession) {
+    let canceller = session.canceller();
+    let ended = async {
+        // The answers to the cancels are the errors that we asked for.
+        let drained = session.drain();
+        tokio::pin!(drained);
+        loop {
+            let _ = canceller.cancel().await;
+            tokio::select! {
+                biased;
+                _ = &mut drained => return,
+                () = tokio::time::sleep(CANCEL_AGAIN) => {}
+            }
+        }
+    };
+    let _ = tokio::time::timeout(CANCEL_WITHIN, ended).await;
 }

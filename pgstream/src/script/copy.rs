@@ -97,8 +97,7 @@ fn columns(cursor: &mut Cursor<'_>) -> Option<Vec<String>> {
     if !cursor.eat_symbol(b'(') {
         return Some(columns);
     }
-    loop {
-        let Some(name) = cursor.next()?.name() else { break };
+    while let Some(name) = cursor.next()?.name() {
         columns.push(name);
         if cursor.eat_symbol(b')') {
             return Some(columns);

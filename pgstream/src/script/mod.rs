@@ -7,6 +7,7 @@
 //! What it does not do: psql's variables (`:name` stays as it is), its conditions (`\if`), and anything that psql would do on
 //! the machine that it runs on. Such a script is refused with the line and the command.
 
+mod assembly;
 mod bytes;
 mod classify;
 mod comment;

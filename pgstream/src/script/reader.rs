@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use memchr::{memchr, memchr2};
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::ScriptError;
 
+use super::assembly::{Assembly, Fingerprint};
 use super::classify::StatementKind;
 use super::comment::{COMMENT_KEPT, MANIFEST_FIRST, ManifestLines, Remark};
 use super::copy::{CopyDirection, CopyFormat, CopyStatement};
@@ -89,18 +89,6 @@ enum Mode {
     Over,
 }
 
-/// The statement that is being read.
-#[derive(Debug, Default)]
-struct Assembly {
-    /// What was in earlier pieces.
-    text: Vec<u8>,
-    /// Where the rest begins in this piece.
-    start: usize,
-    line: u64,
-    offset: u64,
-    commands: u32,
-}
-
 /// The rows that are being read.
 #[derive(Debug)]
 struct RowsState {
@@ -110,33 +98,6 @@ struct RowsState {
     lines: u64,
     bytes: u64,
     is_line_start: bool,
-}
-
-/// The hash of the script before its manifest.
-#[derive(Default)]
-struct Fingerprint {
-    hash: Xxh3,
-    /// Up to where in the script it goes.
-    end: u64,
-    /// The manifest has begun.
-    is_final: bool,
-}
-
-impl std::fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fingerprint").field("end", &self.end).finish_non_exhaustive()
-    }
-}
-
-impl Fingerprint {
-    /// Goes on to a place in this piece.
-    fn extend(&mut self, input: &Input, to: usize) {
-        if !self.is_final {
-            let from = usize::try_from(self.end.saturating_sub(input.offset_of(0))).unwrap_or(usize::MAX);
-            self.hash.update(input.bytes().get(from..to).unwrap_or_default());
-            self.end = input.offset_of(to);
-        }
-    }
 }
 
 /// What one step has come to.
@@ -583,23 +544,6 @@ impl ScriptReader {
     pub(super) fn held(&self) -> usize {
         let manifest = self.manifest.as_ref().map_or(0, ManifestLines::held);
         self.statement.text.capacity() + self.kept.capacity() + manifest
-    }
-}
-
-impl Assembly {
-    /// Copies what is in this piece, up to `end`, because the piece will be gone.
-    fn keep(&mut self, bytes: &Bytes, end: usize) {
-        self.text.extend_from_slice(bytes.get(self.start..end).unwrap_or_default());
-        self.start = 0;
-    }
-
-    /// The whole text, which is not copied if all of it is in this piece.
-    fn take(&mut self, bytes: &Bytes, end: usize) -> Bytes {
-        if self.text.is_empty() {
-            return bytes.slice(self.start..end);
-        }
-        self.keep(bytes, end);
-        std::mem::take(&mut self.text).into()
     }
 }
 

@@ -235,7 +235,7 @@ fn what_an_import_does_not_do_is_refused() {
             "select 1\\; copy t from stdin;\n",
             "script_refused: line 1: cannot import rows for one of several commands joined by \\;",
         ),
-        ("select\n 1;\n\0", "script_invalid: line 3: a NUL byte at offset 12"),
+        ("select\n 1;\n\0", "script_invalid: line 3: a NUL byte at offset 11"),
         ("select '\n\0';", "script_invalid: line 2: a NUL byte at offset 9"),
         ("select $$\0$$;", "script_invalid: line 1: a NUL byte at offset 9"),
         ("select E'\\\0';", "script_invalid: line 1: a NUL byte at offset 10"),
@@ -265,16 +265,17 @@ fn places_remarks_and_the_end_are_told() {
     assert_eq!(
         whole(script.as_bytes()),
         [
-            "Meta { command: Restrict, line: 5, offset: 41 }",
+            "Remark { remark: Dump, line: 2 }",
+            "Meta { command: Restrict, line: 5, offset: 38 }",
             "Remark { remark: DumpedFrom(\"18.1\"), line: 6 }",
             "Remark { remark: DumpedBy(\"pg_dump version 18.1\"), line: 7 }",
-            "9@125x1 SET a = 1;",
-            "10@136x1 copy t from stdin;",
+            "9@122x1 SET a = 1;",
+            "10@133x1 copy t from stdin;",
             "rows \"1\\n\"",
             "CopyEnd { lines: 1, bytes: 2 }",
             "Remark { remark: DumpComplete, line: 16 }",
-            "Meta { command: Unrestrict, line: 19, offset: 205 }",
-            "ScriptEnd { bytes: 220, lines: 20, statements: 2, copies: 1, is_closed: true, was_restricted: true, restricted_since: None }",
+            "Meta { command: Unrestrict, line: 19, offset: 203 }",
+            "ScriptEnd { bytes: 218, lines: 20, statements: 2, copies: 1, is_closed: true, was_restricted: true, restricted_since: None }",
         ]
     );
 }
@@ -328,7 +329,7 @@ fn a_manifest_with_something_in_between_is_none() {
 #[test]
 fn a_statement_may_be_large_but_not_too_large() {
     let small = || ScriptReader::new().with_statement_limit(20);
-    let pieces: Vec<&[u8]> = vec![b"select 1;\nselect ", b"'0123456789", b"';"];
+    let pieces: Vec<&[u8]> = vec![b"select 1;\nselect ", b"'0123456789", b"0';"];
     let expected = "script_invalid: line 2: a statement is larger than 20 bytes";
     assert_eq!(read(small(), &pieces)[1], expected);
     assert_eq!(read(small(), &[&pieces.concat()])[1], expected);
@@ -349,7 +350,7 @@ fn what_the_server_says_holds_from_the_next_event_on() {
     assert_eq!(statement.text, "select 'a\\';';".as_bytes());
     reader.set_client_encoding("GBK");
     let Some(ScriptEvent::Statement(statement)) = reader.next_event().unwrap() else { panic!("no statement") };
-    assert_eq!(statement.text.len(), 14);
+    assert_eq!(statement.text.len(), 13);
 }
 
 #[test]
@@ -490,7 +491,7 @@ fn sql_like() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn any_text_in_any_pieces_reads_the_same(text in sql_like(), sizes in prop::collection::vec(1_usize..9, 1..6)) {

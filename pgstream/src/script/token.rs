@@ -16,7 +16,7 @@ pub(crate) enum Kind {
     QuotedName,
     /// A string of any syntax.
     Literal,
-    /// `1.5e3` gives two of them, and a symbol. Parameters are numbers, too.
+    /// A number without its sign, or a parameter.
     Number,
     /// One byte of whatever else there is.
     Symbol,
@@ -118,7 +118,7 @@ impl<'a> Tokens<'a> {
         let scan = self.scan;
         match class(scan[at]) {
             Class::Letter => self.word(at),
-            Class::Digit => (Kind::Number, end_of(scan, at, is_in_word)),
+            Class::Digit => (Kind::Number, self.end_of_number(at)),
             Class::Quote => (Kind::Literal, self.end_of_literal(at + 1, !self.standard_strings)),
             Class::DoubleQuote => (Kind::QuotedName, self.end_of_name(at + 1)),
             Class::Dollar => self.dollar(at),
@@ -136,6 +136,14 @@ impl<'a> Tokens<'a> {
             ([b'u' | b'U'], _) if self.starts_with(end, b"&'") => (Kind::Literal, self.end_of_literal(end + 2, false)),
             ([b'u' | b'U'], _) if self.starts_with(end, b"&\"") => (Kind::QuotedName, self.end_of_name(end + 2)),
             _ => (Kind::Word, end),
+        }
+    }
+
+    fn end_of_number(&self, at: usize) -> usize {
+        let end = end_of(self.scan, at, is_in_word);
+        match self.scan.get(end..) {
+            Some([b'.', digit, ..]) if digit.is_ascii_digit() => end_of(self.scan, end + 1, is_in_word),
+            _ => end,
         }
     }
 
@@ -307,7 +315,7 @@ mod tests {
             ),
             ("$$a$$$b$c$$b$ $1 a$b$", true, vec![(Literal, "$$a$$"), (Literal, "$b$c$$b$"), (Number, "$1"), (Word, "a$b$")]),
             ("$a b", true, vec![(Symbol, "$"), (Word, "a"), (Word, "b")]),
-            ("1.5::int", true, vec![(Number, "1"), (Symbol, "."), (Number, "5"), (Symbol, ":"), (Symbol, ":"), (Word, "int")]),
+            ("1.5::int", true, vec![(Number, "1.5"), (Symbol, ":"), (Symbol, ":"), (Word, "int")]),
             ("'open", true, vec![(Literal, "'open")]),
             ("\"open", true, vec![(QuotedName, "\"open")]),
             ("$x$open", true, vec![(Literal, "$x$open")]),

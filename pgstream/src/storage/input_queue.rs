@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::error::{Error, StorageError};
+use crate::error::{ArchiveError, Error, StorageError};
 
 use super::BLOCK_BYTES;
 
@@ -72,7 +72,7 @@ where
 {
     let mut bytes = 0_u64;
     let read = || -> Result<(), Error> {
-        let mut input = open()?;
+        let mut input = open().map_err(|error| named(name, error))?;
         let mut buffer = BytesMut::new();
         loop {
             let block = read_block(&mut input, &mut buffer);
@@ -92,9 +92,21 @@ where
 
 /// An error of ours that came through a reader is that error; any other is the system's or the codec's.
 fn unreadable(name: &str, bytes: u64, source: std::io::Error) -> Error {
-    match source.downcast::<Error>() {
-        Ok(error) => error,
+    let source = match source.downcast::<Error>() {
+        Ok(error) => return error,
+        Err(source) => source,
+    };
+    match source.downcast::<ArchiveError>() {
+        Ok(error) => named(name, error.into()),
         Err(source) => StorageError::Unreadable { path: name.to_owned(), bytes, source }.into(),
+    }
+}
+
+/// A decompressor does not know what it reads from.
+fn named(name: &str, error: Error) -> Error {
+    match error {
+        Error::Archive(ArchiveError::InputFailed { offset, source }) => unreadable(name, offset, source),
+        error => error,
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a live database to a live database, with nothing in between.
 
+mod control;
 mod options;
 mod report;
 mod survey;
@@ -14,14 +15,15 @@ pub use verify::{VerifyOptions, VerifyReport, verify};
 use std::time::{Duration, Instant};
 
 use crate::catalog;
-use crate::connection::{Connection, ConnectionConfig, CopySession};
-use crate::error::{CatalogError, ConnectionError, Error, ImportError, Retry};
+use crate::connection::{ConnectionConfig, CopySession};
+use crate::error::{CatalogError, Error, ImportError, Retry};
 use crate::export::end_report;
 use crate::guard::Destination;
-use crate::import::{Applied, Apply, ApplyOptions, Ledger, Target, contents, hide, watch_target};
+use crate::import::{Applied, Apply, ApplyOptions, Target, watch_target};
 use crate::progress::{EventType, Phase, Run};
-use crate::report::{EndReport, Failure, Proven, TargetState};
+use crate::report::{EndReport, Failure, Proven, SnapshotKind, TargetState};
 
+use control::Control;
 use survey::Survey;
 
 /// How often the whole is begun anew after something that passes by itself: a server's restart, for example.
@@ -32,9 +34,6 @@ const MAX_ATTEMPTS_UNDER_WAY: u32 = 5;
 
 /// How long a cancelled run waits for the source's answers before it closes the connections.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long taking back is tried, while the target's server restarts or still ends a session of ours.
-const CLEAN_UP_WITHIN: Duration = Duration::from_secs(30);
 
 /// The first pause between two attempts at the whole; it doubles.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -81,7 +80,7 @@ async fn sync_with_attempts(
     let mut pause = PAUSE;
     for attempt in 1.. {
         let failure = match (Attempt { source, target: &target, options, run }).make().await {
-            Ok((applied, ends)) => return Ok(SyncReport::new(applied, ends, started.elapsed(), run)),
+            Ok(done) => return Ok(SyncReport::new(done, started.elapsed(), run)),
             Err(failure) => failure,
         };
         let most = if failure.phase == Phase::Preflight { MAX_ATTEMPTS } else { MAX_ATTEMPTS_UNDER_WAY };
@@ -124,10 +123,16 @@ struct Attempt<'a> {
     run: &'a Run,
 }
 
-type Ends = (EndReport, EndReport);
+/// What an attempt that came to its end did.
+pub(super) struct Done {
+    pub(super) applied: Applied,
+    pub(super) from: EndReport,
+    pub(super) to: EndReport,
+    pub(super) snapshot: SnapshotKind,
+}
 
 impl Attempt<'_> {
-    async fn make(&self) -> Result<(Applied, Ends), Failure> {
+    async fn make(&self) -> Result<Done, Failure> {
         self.run.enter(Phase::Preflight);
         let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
         let surveyed = self.or_cancelled(Survey::take(self.source, self.options, self.run)).await;
@@ -153,38 +158,45 @@ impl Attempt<'_> {
         if self.run.is_cancelled() { Error::Cancelled } else { error }
     }
 
-    async fn copy(&self, survey: &Survey) -> Result<(Applied, Ends), Failure> {
+    async fn copy(&self, survey: &Survey) -> Result<Done, Failure> {
         let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
         let checked = self.or_cancelled(survey.check(self.target.destination(), self.options)).await;
         let checked = checked.map_err(untouched)?.and_then(|report| Ok(report.into_result()?));
         checked.map_err(|e| untouched(self.cause(e)))?.tell(self.run);
-        let mut control = self.open_control().await.map_err(|e| untouched(self.cause(e)))?;
+        let mut control = self.open_control().await?;
 
         let source_major = survey.catalog.database.major;
         let options = ApplyOptions {
-            jobs: self.options.job_count(),
+            jobs: survey.jobs(self.options),
             verify: self.options.verify,
             source_major,
             is_data_only: self.options.data_only,
         };
         let inner = self.run.child();
-        let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, options, run: &inner };
-        match self.watched(survey, &inner, self.fill_and_finish(&apply, survey, &mut control)).await {
+        let Control { session, fence } = &mut control;
+        let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, fence, options, run: &inner };
+        match self.watched(survey, &inner, self.fill_and_finish(&apply, survey, session)).await {
             Ok(mut applied) => {
-                control.close().await;
+                control.session.close().await;
                 if self.options.schema_only {
                     // There were no rows to compare.
                     applied.proven = Proven::None;
                 }
-                Ok((applied, self.ends(survey)))
+                let destination = self.target.destination();
+                Ok(Done {
+                    applied,
+                    from: end_report(self.source, &survey.identity),
+                    to: end_report(destination.config(), destination.identity()),
+                    snapshot: survey.snapshot.kind(),
+                })
             }
-            Err(error) => Err(self.take_back(control, error).await),
+            Err(error) => Err(self.take_back(control, error, None).await),
         }
     }
 
     /// Does the work while both ends are watched; a limit that is passed ends it.
     async fn watched<T>(&self, survey: &Survey, inner: &Run, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let source = catalog::watch(&survey.config, self.options.limits(), self.run);
+        let source = catalog::watch(&survey.config, survey.snapshot.kind(), self.options.limits(), self.run);
         let target = watch_target(self.target, self.run);
         tokio::pin!(work);
         let passed = tokio::select! {
@@ -195,121 +207,16 @@ impl Attempt<'_> {
         };
         inner.cancel();
         // What the work says now is only that it was ended, unless it had come to its end already.
-        work.await.map_err(|_| passed.into())
+        work.await.map_err(|error| match error {
+            // Whether it had come to its end is for the cleaning to find out.
+            Error::Import(ImportError::Unconfirmed { .. }) => error,
+            _ => passed.into(),
+        })
     }
 
     async fn fill_and_finish(&self, apply: &Apply<'_>, survey: &Survey, control: &mut CopySession) -> Result<Applied, Error> {
         let filled = apply.fill(control).await?;
         self.or_cancelled(survey.check_unchanged(self.options, self.run)).await??;
         Ok(apply.finish(control, filled).await?)
-    }
-
-    /// The session that holds the writer's lock, in a target that is empty and marked.
-    async fn open_control(&self) -> Result<CopySession, Error> {
-        let mut control = self.or_cancelled(self.target.session()).await??;
-        let canceller = control.canceller();
-        let prepared = {
-            let prepare = async {
-                self.target.lock(&mut control).await?;
-                self.prepare(&mut control).await
-            };
-            tokio::pin!(prepare);
-            tokio::select! {
-                biased;
-                () = self.run.cancellation().cancelled() => {
-                    let _ = canceller.cancel().await;
-                    prepare.await
-                }
-                prepared = &mut prepare => prepared,
-            }
-        };
-        match prepared {
-            Ok(()) => Ok(control),
-            Err(error) => {
-                control.close().await;
-                Err(error.into())
-            }
-        }
-    }
-
-    /// Takes back what an earlier run left, refuses a target that is not empty, and marks it.
-    async fn prepare(&self, control: &mut CopySession) -> Result<(), ImportError> {
-        if Ledger::exists(control).await? {
-            let taken_back = Ledger::take_back(control).await?;
-            self.run.warn(format!("took back {taken_back} objects that a run which broke off had made"));
-        }
-        if !self.options.data_only {
-            self.refuse_if_not_empty().await?;
-        }
-        Ledger::create(control, &format!("pgstream is loading this database (run {})", self.run.job())).await?;
-        if self.options.hide && !hide(control).await? {
-            self.run.warn("the target is visible while it is loaded: a connection limit of 0 would keep out all but superusers");
-        }
-        Ok(())
-    }
-
-    async fn refuse_if_not_empty(&self) -> Result<(), ImportError> {
-        let config = self.target.destination().config();
-        let connection = Connection::open(config).await?;
-        let contents = contents(&connection).await;
-        connection.close().await;
-        let contents = contents.map_err(|e| match e {
-            CatalogError::Connection(e) => ImportError::Connection(e),
-            e => ImportError::Connection(ConnectionError::Protocol { server: config.to_string(), problem: e.to_string() }),
-        })?;
-        match contents.count() {
-            0 => Ok(()),
-            count => Err(ImportError::NotEmpty { target: config.to_string(), count, examples: contents.describe() }),
-        }
-    }
-
-    /// After a failure: drops what was made.
-    async fn take_back(&self, control: CopySession, error: Error) -> Failure {
-        let mut failure = Failure::new(error, TargetState::Changed, self.run);
-        failure.error = self.cause(failure.error);
-        self.run.enter(Phase::Cleanup);
-        let former = control.backend_pid();
-        control.close().await;
-        let started = Instant::now();
-        let mut pause = Duration::from_millis(100);
-        loop {
-            let error = match self.try_take_back(former).await {
-                Ok(()) => {
-                    failure.target = TargetState::Restored;
-                    return failure;
-                }
-                Err(error) => error,
-            };
-            if error.retry() != Retry::Now || started.elapsed() > CLEAN_UP_WITHIN {
-                self.run.warn(format!("{error}; the next run will try again"));
-                failure.warnings = self.run.warnings();
-                return failure;
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSE);
-        }
-    }
-
-    /// `former`: our own session that held the writer's lock. Its server process may not know yet that we left.
-    async fn try_take_back(&self, former: i32) -> Result<(), ImportError> {
-        let mut session = self.target.session().await?;
-        let cleaned = async {
-            if let Err(busy) = self.target.lock(&mut session).await {
-                self.target.end_former(&mut session, former).await?;
-                return Err(busy);
-            }
-            if Ledger::exists(&mut session).await? {
-                Ledger::take_back(&mut session).await?;
-            }
-            Ok(())
-        };
-        let cleaned = cleaned.await;
-        session.close().await;
-        cleaned
-    }
-
-    fn ends(&self, survey: &Survey) -> Ends {
-        let destination = self.target.destination();
-        (end_report(self.source, &survey.identity), end_report(destination.config(), destination.identity()))
     }
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::import::Applied;
 use crate::progress::Run;
-use crate::report::{EndReport, Proven, TableReport, TargetState};
+use crate::report::{EndReport, Proven, SnapshotKind, TableReport, TargetState};
+
+use super::Done;
 
 /// A sync that came to its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub struct SyncReport {
     pub to: EndReport,
     /// What the target holds now.
     pub target: TargetState,
+    /// How the source's snapshot was held.
+    #[serde(default)]
+    pub snapshot: SnapshotKind,
     /// What was proven, for every table.
     pub proven: Proven,
     /// Rows moved.
@@ -37,10 +41,12 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    pub(crate) fn new(applied: Applied, (from, to): (EndReport, EndReport), elapsed: Duration, run: &Run) -> Self {
+    pub(crate) fn new(done: Done, elapsed: Duration, run: &Run) -> Self {
+        let Done { applied, from, to, snapshot } = done;
         Self {
             from,
             to,
+            snapshot,
             target: TargetState::Replaced,
             proven: applied.proven,
             rows: applied.tables.iter().map(|t| t.rows).sum(),

@@ -13,7 +13,7 @@ use crate::export::{choose, fingerprint, identify};
 use crate::guard::{DatabaseIdentity, Destination};
 use crate::import::preflight::{self, Finding, PreflightReport, RunShape, Wanted};
 use crate::progress::{Phase, Run};
-use crate::report::{EndReport, Failure, Mode, TargetState};
+use crate::report::{EndReport, Failure, Mode, SnapshotKind, TargetState};
 
 use super::options::SyncOptions;
 
@@ -42,7 +42,8 @@ impl Survey {
         }
         let config = source.with_application_name(&format!("pgstream:{}", run.job()));
         let identity = identify(&config).await?;
-        let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &options.snapshot(), run).await?;
+        let how = options.snapshot().through_pooler(identity.is_pooled || config.is_pooled_hint());
+        let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &how, run).await?;
         let toc = choose::check_unsupported(&catalog, options.skip_unsupported, run).map_err(Error::from).and_then(|()| {
             let toc = choose::contents(&catalog, &selection, options.data_only, run);
             let selected = output_options(options).select(&toc)?;
@@ -59,9 +60,12 @@ impl Survey {
 
     /// Finds everything that would make the sync fail, at once.
     pub(super) async fn check(&self, destination: &Destination, options: &SyncOptions) -> Result<PreflightReport, Error> {
-        let (source, target) = futures_util::try_join!(Connection::open(&self.config), Connection::open(destination.config()))?;
+        let target = Connection::open(destination.config()).await?;
+        let source = self.snapshot.asker().await?;
         let shape = RunShape {
-            jobs: u32::try_from(options.job_count()).unwrap_or(u32::MAX),
+            jobs: u32::try_from(self.jobs(options)).unwrap_or(u32::MAX),
+            one_connection: self.snapshot.one_connection(),
+            yields_to_ddl: options.yield_to_ddl.is_some(),
             must_be_empty: !options.data_only,
             fills_existing: options.data_only,
             allow_event_triggers: options.allow_event_triggers,
@@ -73,13 +77,21 @@ impl Survey {
         Ok(report?)
     }
 
+    /// How many jobs run at the same time: as many as were asked for, and what suits the source if it may be chosen.
+    pub(super) fn jobs(&self, options: &SyncOptions) -> usize {
+        match (options.jobs, self.snapshot.kind()) {
+            (0, SnapshotKind::SingleConnection) => 1,
+            _ => options.job_count(),
+        }
+    }
+
     /// Whether the source's definitions are still those that were read: what changed is told, or an error with `strict`.
     pub(super) async fn check_unchanged(&self, options: &SyncOptions, run: &Run) -> Result<(), Error> {
         if options.data_only {
             return Ok(());
         }
         let mut reader = ValueReader::new(&self.snapshot, run);
-        let changed = fingerprint::find_changed(&self.config, &mut reader, &self.catalog).await;
+        let changed = fingerprint::find_changed(&self.snapshot, &mut reader, &self.catalog).await;
         reader.stop().await;
         fingerprint::tell(changed?, options.strict, run)
     }
@@ -232,7 +244,7 @@ pub async fn plan(
     let look = async {
         let survey = Survey::take(source, options, run).await?;
         let (identity, source_major) = (survey.identity.clone(), survey.catalog.database.major);
-        let toc = survey.toc.clone();
+        let (toc, jobs) = (survey.toc.clone(), survey.jobs(options));
         survey.release().await;
         let tables = planned_tables(&toc, destination, source_major, options.data_only);
         Ok::<_, Error>(SyncPlan {
@@ -241,7 +253,7 @@ pub async fn plan(
             entries: toc.entries.iter().filter(|e| e.data.is_none()).map(planned_entry).collect(),
             bytes: tables.iter().map(|table| table.bytes).sum(),
             tables,
-            jobs: options.job_count(),
+            jobs,
             warnings: run.warnings(),
         })
     };

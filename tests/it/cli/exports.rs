@@ -218,3 +218,33 @@ async fn a_cancelled_export_leaves_no_file() {
     assert_eq!((&report["error"]["code"], &report["target"]), (&"cancelled".into(), &"untouched".into()));
     assert_eq!(source.names(), Vec::<String>::new());
 }
+
+/// Runs `export` on a file system of 4 MiB that only it sees and that is gone with it; what lies there afterwards is printed. As root
+/// that needs nothing; otherwise a user namespace, or sudo where the system has these switched off.
+#[cfg(target_os = "linux")]
+const ON_A_SMALL_DISK: &str = r#"
+    for way in 'unshare -m' 'unshare -rm' 'sudo -n -E unshare -m'; do
+        $way mount -t tmpfs -o size=4m tmpfs "$PWD" 2>/dev/null && exec $way sh -c '
+            mount -t tmpfs -o size=4m tmpfs "$PWD" && cd "$PWD" && echo old >out.sql || exit 99
+            "$0" export --force --from production --to ./out.sql
+            code=$?
+            ls -A && cat out.sql
+            exit $code' "$0"
+    done
+    echo 'a small file system cannot be mounted here' >&2
+    exit 99
+"#;
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_fails_the_export_and_leaves_an_older_file_as_it_was() {
+    let source = Source::large().await;
+    let program = pgstream_tests::command::binary("pgstream-cli", "pgstream");
+    let shell = Pgstream::program(Path::new("/bin/sh"), [Path::new("-c"), Path::new(ON_A_SMALL_DISK), &program]);
+    let shell = shell.env("PRODUCTION_DATABASE_URL", source.db.url()).current_dir(source.folder.path());
+    let outcome = shell.run().await.expect_code(1);
+    assert!(outcome.text().ends_with("out.sql\nold\n"), "one file, as it was: {}", outcome.text());
+    for word in ["could not write", "out.sql", "No space left on device", "hint:"] {
+        assert!(outcome.stderr.contains(word), "{word} is not in {}", outcome.stderr);
+    }
+}

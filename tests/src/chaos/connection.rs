@@ -119,6 +119,12 @@ pub(super) async fn run(
                 half.forget();
             }
         }
+        End::HalfOpen => {
+            reset(client_write.as_ref());
+            client_write.forget();
+            // The server's side stays open until the proxy goes.
+            control.stopped().cancelled().await;
+        }
         End::BlackHole => {
             // The sockets stay open and nobody reads them, until the proxy goes or another order comes.
             tokio::select! {

@@ -120,6 +120,8 @@ pub enum End {
     Reset,
     /// Nothing passes any more, and neither side is told: what a router that forgot the connection does.
     BlackHole,
+    /// The client sees a reset, and the server nothing at all: what a gateway does that forgot the connection.
+    HalfOpen,
 }
 
 /// One of the two directions of a connection.

@@ -59,7 +59,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> CopyOut<'a, S> {
 
     /// How many rows the server says it sent. Known after [`next`](Self::next) gave `None`.
     pub fn rows(&self) -> Option<u64> {
-        self.results.as_ref()?.last()?.affected()
+        let copy = self.results.as_ref()?.iter().rfind(|result| result.tag.starts_with("COPY "))?;
+        copy.affected()
     }
 
     /// Reads and drops what is left, until the session is idle again. Gives the error by which the server ended the COPY:

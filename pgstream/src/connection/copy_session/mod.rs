@@ -44,6 +44,8 @@ pub struct WireSession<S> {
     channel: Channel<S>,
     server: String,
     parameters: HashMap<String, String>,
+    /// What every message begins with.
+    prologue: String,
     notices: Vec<ServerError>,
     status: TransactionStatus,
     /// Queries whose `ReadyForQuery` has not been read.
@@ -62,6 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
             channel: Channel::new(stream),
             server,
             parameters,
+            prologue: String::new(),
             notices: Vec::new(),
             status: TransactionStatus::Idle,
             unanswered: 0,
@@ -102,9 +105,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         if memchr::memchr(0, sql).is_some() {
             return Err(self.protocol("a statement holds a zero byte"));
         }
-        let message = frontend_message(b'Q', &[sql, b"\0"]).map_err(|problem| self.protocol(&problem))?;
+        let prologue = if sql.trim_ascii().is_empty() { "" } else { &self.prologue };
+        let message = frontend_message(b'Q', &[prologue.as_bytes(), sql, b"\0"]).map_err(|problem| self.protocol(&problem))?;
         self.channel.queue(message);
         self.unanswered += 1;
+        Ok(())
+    }
+
+    /// Puts a statement, with its `;`, in front of every message from now on, and so into the transaction that the message is or
+    /// begins. What it gives is not among the results. It needs no round trip. Empty: nothing.
+    ///
+    /// # Errors
+    /// While answers are still to come.
+    pub(crate) fn set_prologue(&mut self, statement: String) -> Result<(), ConnectionError> {
+        self.usable()?;
+        if self.unanswered > 0 {
+            return Err(self.protocol("answers are still to come"));
+        }
+        self.prologue = statement;
         Ok(())
     }
 
@@ -186,9 +204,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         self.status
     }
 
+    /// Whether the session is in a transaction in which only ROLLBACK works.
+    pub(crate) fn is_in_failed_transaction(&self) -> bool {
+        self.broken.is_none() && self.status == TransactionStatus::Failed
+    }
+
     /// Whether the server is at work for this session: rows or answers are still to come.
     pub(crate) fn is_busy(&self) -> bool {
         self.broken.is_none() && (self.is_copying || self.unanswered > 0)
+    }
+
+    /// Why the session can be used no more.
+    pub(crate) fn broken_by(&self) -> Option<&ConnectionError> {
+        self.broken.as_ref()
     }
 
     /// Whether the session can be used no more.
@@ -270,11 +298,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
         };
         self.status = status;
         self.unanswered -= 1;
-        let answer = std::mem::take(&mut self.answer);
+        let mut answer = std::mem::take(&mut self.answer);
         match (answer.surprise, answer.error) {
             (Some(surprise), _) => Err(self.protocol(&surprise)),
             (None, Some(source)) => Err(ConnectionError::Server { server: self.server.clone(), source: source.into() }),
-            (None, None) => Ok(answer.results),
+            (None, None) => {
+                let of_prologue = usize::from(!self.prologue.is_empty()).min(answer.results.len());
+                Ok(answer.results.split_off(of_prologue))
+            }
         }
     }
 

@@ -31,8 +31,13 @@ impl WireSession<CopyStream> {
     /// # Cancellation
     /// Dropping the future closes the socket.
     pub async fn open(config: &ConnectionConfig) -> Result<Self, ConnectionError> {
-        let RawSession { transport, canceller, backend_pid, parameters, describe } = open_raw(config).await?;
-        Ok(Self::new(CopyStream { transport, canceller, backend_pid }, describe, parameters))
+        Ok(Self::from_raw(open_raw(config).await?))
+    }
+
+    /// Goes on with a session that is logged in and idle.
+    pub(crate) fn from_raw(raw: RawSession) -> Self {
+        let RawSession { transport, canceller, backend_pid, parameters, describe } = raw;
+        Self::new(CopyStream { transport, canceller, backend_pid }, describe, parameters)
     }
 
     /// Ends what this session is doing. Take it before a COPY starts, which borrows the session.

@@ -70,6 +70,25 @@ async fn what_may_come_at_any_time_is_taken_anywhere() {
 }
 
 #[tokio::test]
+async fn a_prologue_comes_first_in_every_message_and_gives_no_result() {
+    let (mut session, mut server) = session(1 << 20);
+    session.set_prologue("LOCK;\n".to_owned()).unwrap();
+    let answer = [message(b'C', b"LOCK TABLE\0"), message(b'C', b"DELETE 7\0"), ready(b'I')].concat();
+    server.write_all(&answer).await.unwrap();
+    let results = session.simple("DELETE").await.unwrap();
+    assert_eq!(results.iter().map(|r| r.tag.as_str()).collect::<Vec<_>>(), ["DELETE 7"]);
+    // Alone it would be outside of a transaction.
+    session.send(" ").unwrap();
+    assert!(session.set_prologue(String::new()).is_err(), "an answer is still to come");
+    server.write_all(&[message(b'I', b""), ready(b'I')].concat()).await.unwrap();
+    session.receive().await.unwrap();
+    drop(session);
+    let mut sent = Vec::new();
+    server.read_to_end(&mut sent).await.unwrap();
+    assert_eq!(sent, [message(b'Q', b"LOCK;\nDELETE\0"), message(b'Q', b" \0")].concat());
+}
+
+#[tokio::test]
 async fn a_stream_that_merely_stops_is_never_an_end() {
     let whole =
         [COPY_OUT.to_vec(), copy_rows(&["a\n", "b\n"]), message(b'c', b""), message(b'C', b"COPY 2\0"), ready(b'I')].concat();

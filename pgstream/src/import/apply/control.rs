@@ -1,8 +1,8 @@
 //! What is done over the control session, one after the other, and how that survives a broken connection.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::archive::TocEntry;
 use crate::connection::CopySession;
 use crate::data::SequenceValue;
 use crate::ddl::Ddl;
@@ -11,8 +11,12 @@ use crate::error::{ConnectionError, DataError, ImportError, Retry};
 use super::super::ledger::{CONNECTION_LIMIT, Ledger, entry_name};
 use super::super::load::is_worth_repeating;
 use super::super::plan::LoadPlan;
-use super::statement::with_defaults;
+use super::super::target::end_work;
+use super::statement::{with_defaults, with_owner};
 use super::{Apply, MAX_ATTEMPTS, PAUSE, PIPELINE};
+
+/// What the last transaction is called in errors.
+const LAST: &str = "the last transaction";
 
 /// How long we ask whether the last transaction was committed.
 const ASK_WITHIN: Duration = Duration::from_secs(30);
@@ -60,13 +64,13 @@ impl Apply<'_> {
 
     async fn step(&self, control: &mut CopySession, plan: &LoadPlan, step: Step<'_>) -> Result<(), ImportError> {
         match step {
-            Step::Before => self.make_in_order(control, &plan.before).await,
+            Step::Before => self.make_in_order(control, &plan.before, with_defaults).await,
             Step::LargeObjects => self.copy_large_objects(control, plan).await,
             Step::Sequences(values) => self.set_sequences(control, plan, values).await,
             Step::CheckLedger => self.check_ledger(control, plan).await,
             // Owners are given to what is in the ledger already, and giving one twice does no harm.
             Step::Owners => self.apply_in_order(control, &plan.owners, |place| self.toc.entries[place].set_owner.clone()).await,
-            Step::After => self.make_in_order(control, &plan.after).await,
+            Step::After => self.make_in_order(control, &plan.after, with_owner).await,
         }
     }
 
@@ -75,15 +79,16 @@ impl Apply<'_> {
         let former = control.backend_pid();
         for attempt in 1.. {
             let mut session = self.target.session().await?;
+            // Its server may not know yet that our session broke.
+            self.target.end_former(&mut session, former).await?;
+            self.fence.require(&mut session).await?;
             match self.target.lock(&mut session).await {
-                Ok(()) if Ledger::exists(&mut session).await? => {
+                Ok(()) => {
+                    self.fence.put_before(&mut session)?;
                     *control = session;
                     return Ok(());
                 }
-                Ok(()) => return Err(ImportError::Forgotten { problem: "the marker of this run is gone".into() }),
-                // Its server may not know yet that our session broke.
                 Err(ImportError::Busy { .. }) if attempt < MAX_ATTEMPTS => {
-                    self.target.end_former(&mut session, former).await?;
                     session.close().await;
                     tokio::time::sleep(Duration::from_millis(200) * attempt).await;
                 }
@@ -94,10 +99,15 @@ impl Apply<'_> {
     }
 
     /// Makes entries one after the other, less those that the ledger has.
-    async fn make_in_order(&self, control: &mut CopySession, places: &[usize]) -> Result<(), ImportError> {
-        let recorded: HashSet<u32> = Ledger::recorded(control).await?.into_iter().collect();
+    async fn make_in_order(
+        &self,
+        control: &mut CopySession,
+        places: &[usize],
+        sql_of: impl Fn(&TocEntry) -> String,
+    ) -> Result<(), ImportError> {
+        let recorded = Ledger::recorded(control).await?;
         let open: Vec<usize> = places.iter().copied().filter(|p| !recorded.contains(&self.toc.entries[*p].id.0)).collect();
-        let make = |place: usize| self.with_ledger(place, &with_defaults(&self.toc.entries[place]));
+        let make = |place: usize| self.with_ledger(place, &sql_of(&self.toc.entries[place]));
         self.apply_in_order(control, &open, make).await
     }
 
@@ -117,11 +127,11 @@ impl Apply<'_> {
             }
             let mut failed = None;
             for place in some {
-                let what = || entry_name(&self.toc.entries[*place]);
-                if let Err(e) = self.receive(session).await
-                    && failed.is_none()
-                {
-                    failed = Some(e.into_apply(what()));
+                match self.receive(session).await {
+                    Ok(()) => {}
+                    // Those behind it have been ended, too.
+                    Err(Stopped::Cancelled) => return Err(DataError::Cancelled.into()),
+                    Err(error) => drop(failed.get_or_insert(error.into_apply(entry_name(&self.toc.entries[*place])))),
                 }
             }
             if let Some(failed) = failed {
@@ -131,27 +141,41 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// Waits for one answer; a cancel ends what the server is at.
+    /// Waits for one answer; a cancel ends everything that the session has been sent.
     pub(super) async fn receive(&self, session: &mut CopySession) -> Result<(), Stopped> {
-        let canceller = session.canceller();
-        let answer = session.receive();
-        tokio::pin!(answer);
-        tokio::select! {
+        let answer = tokio::select! {
             biased;
-            () = self.run.cancellation().cancelled() => {
-                // The statement's own answer tells whether the request came in time.
-                let _ = canceller.cancel().await;
-                let _ = answer.await;
+            () = self.run.cancellation().cancelled() => None,
+            answer = session.receive() => Some(answer),
+        };
+        match answer {
+            Some(answer) => answer.map(drop).map_err(Stopped::Failed),
+            None => {
+                end_work(session).await;
                 Err(Stopped::Cancelled)
             }
-            done = &mut answer => done.map(drop).map_err(Stopped::Failed),
         }
     }
 
-    /// The last transaction: what was there before us is changed, the marker goes, and the disk is waited for.
+    /// The last transaction, over a new session when the connection breaks under it.
     pub(super) async fn end(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
+        for attempt in 1.. {
+            let Err(error) = self.try_end(control, plan).await else { return Ok(()) };
+            if attempt >= MAX_ATTEMPTS || !is_worth_repeating(&error) || self.run.is_cancelled() {
+                return Err(error);
+            }
+            self.run.log(format!("going on over a new connection to the target: {error}"));
+            self.reopen(control).await?;
+        }
+        unreachable!("the loop above returns")
+    }
+
+    /// What was there before us is changed, the marker goes, and the disk is waited for.
+    async fn try_end(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
+        if self.run.is_cancelled() {
+            return Err(DataError::Cancelled.into());
+        }
         let mut sql = Ddl::new();
-        sql.sql("SET synchronous_commit = on").end().sql("BEGIN").end();
         for place in &plan.last {
             let entry = &self.toc.entries[*place];
             sql.deparsed(&entry.create).deparsed(&entry.set_owner);
@@ -159,34 +183,46 @@ impl Apply<'_> {
         if let Some(undo) = Ledger::undo(control, CONNECTION_LIMIT).await? {
             sql.deparsed(&undo);
         }
+        self.fence.drop(&mut sql);
         Ledger::drop_statements(&mut sql);
         sql.sql("COMMIT").end();
-        if self.run.is_cancelled() {
-            return Err(DataError::Cancelled.into());
-        }
-        let done = control.execute(sql.as_str()).await;
-        match done {
-            // Whether it was committed is not known: the marker tells.
-            Err(e) if e.retry() == Retry::Now && self.is_ended(control.backend_pid()).await => Ok(()),
-            done => done.map_err(|source| ImportError::Apply { what: "the last transaction".into(), source }),
+        let transaction = self.fence.begin_last(control).await?;
+        control.send(sql.as_str())?;
+        let stopped = match self.receive(control).await {
+            Ok(()) => return Ok(()),
+            Err(stopped) => stopped,
+        };
+        let source = match stopped {
+            Stopped::Failed(source) if source.retry() != Retry::Now => {
+                return Err(ImportError::Apply { what: LAST.into(), source });
+            }
+            Stopped::Failed(source) => Some(source),
+            // The order to end it may have come too late.
+            Stopped::Cancelled => None,
+        };
+        let lost = || ConnectionError::Lost { server: control.describe().to_owned(), problem: "the run was cancelled".into() };
+        match self.is_committed(control.backend_pid(), transaction).await {
+            Some(true) => Ok(()),
+            Some(false) => {
+                Err(source.map_or(DataError::Cancelled.into(), |source| ImportError::Apply { what: LAST.into(), source }))
+            }
+            None => Err(ImportError::Unconfirmed { transaction, source: source.unwrap_or_else(lost) }),
         }
     }
 
-    /// Whether the session `former`, of which we lost sight, has committed the end of the marker.
-    async fn is_ended(&self, former: i32) -> bool {
+    /// Whether a transaction of the session `former`, of which we lost sight, was committed. `None`: nobody answered in time.
+    async fn is_committed(&self, former: i32, transaction: u64) -> Option<bool> {
         let ask = async {
-            let mut session = self.target.session().await?;
-            while let Err(busy) = self.target.lock(&mut session).await {
-                if busy.retry() != Retry::Now || !matches!(busy, ImportError::Busy { .. }) {
-                    return Err(busy);
+            loop {
+                match self.target.is_committed(former, transaction, self.fence).await {
+                    Ok(Some(is_committed)) => return Some(is_committed),
+                    Ok(None) => {}
+                    Err(e) if e.retry() == Retry::Now => {}
+                    Err(_) => return None,
                 }
-                self.target.end_former(&mut session, former).await?;
                 tokio::time::sleep(PAUSE).await;
             }
-            let is_marked = Ledger::exists(&mut session).await?;
-            session.close().await;
-            Ok::<bool, ImportError>(!is_marked)
         };
-        matches!(tokio::time::timeout(ASK_WITHIN, ask).await, Ok(Ok(true)))
+        tokio::time::timeout(ASK_WITHIN, ask).await.ok().flatten()
     }
 }

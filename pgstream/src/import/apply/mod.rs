@@ -16,6 +16,7 @@ use crate::error::ImportError;
 use crate::progress::{Phase, Run};
 use crate::report::{Proven, TableReport, Verify};
 
+use super::fence::Fence;
 use super::load::{LoadInto, Loaded, Loader};
 use super::plan::{LoadPlan, Work, units};
 use super::target::Target;
@@ -73,6 +74,8 @@ pub(crate) struct Apply<'a> {
     pub(crate) snapshot: &'a Snapshot,
     /// Where everything goes.
     pub(crate) target: &'a Target,
+    /// What lets it be written to.
+    pub(crate) fence: &'a Fence,
     /// How.
     pub(crate) options: ApplyOptions,
     /// The run.
@@ -163,7 +166,7 @@ impl Apply<'_> {
     async fn fill_in_order(&self, plan: &LoadPlan) -> Result<Vec<Loaded>, ImportError> {
         self.run.enter(Phase::Data);
         let run = self.run.child();
-        let mut loader = Loader::new(self.snapshot, self.target, self.options.source_major, &run);
+        let mut loader = Loader::new(self.snapshot, self.target, self.fence, self.options.source_major, &run);
         let mut loaded = Vec::new();
         let mut result = Ok(());
         for group in &plan.groups {

@@ -74,7 +74,7 @@ impl Apply<'_> {
     }
 
     async fn work(&self, plan: &LoadPlan, board: &Board<'_>) -> Result<(), ImportError> {
-        let mut loader = Loader::new(self.snapshot, self.target, self.options.source_major, board.run);
+        let mut loader = Loader::new(self.snapshot, self.target, self.fence, self.options.source_major, board.run);
         let result = self.work_until_done(plan, board, &mut loader).await;
         if result.is_err() {
             // The others end what they are at, too.
@@ -173,13 +173,20 @@ impl Apply<'_> {
         Statement { place, sql, is_recorded, units }: Statement,
     ) -> Result<(), ImportError> {
         let entry = &self.toc.entries[place];
-        let inner = Apply { run: board.run, toc: self.toc, snapshot: self.snapshot, target: self.target, options: self.options };
+        let inner = Apply {
+            run: board.run,
+            toc: self.toc,
+            snapshot: self.snapshot,
+            target: self.target,
+            fence: self.fence,
+            options: self.options,
+        };
         for attempt in 1.. {
             let session = loader.session().await?;
             if board.run.is_cancelled() {
                 return Err(DataError::Cancelled.into());
             }
-            if attempt > 1 && is_recorded && Ledger::recorded(session).await?.contains(&entry.id.0) {
+            if attempt > 1 && is_recorded && Ledger::is_recorded(session, entry.id.0).await? {
                 return Ok(());
             }
             let pid = session.backend_pid();

@@ -36,6 +36,13 @@ pub(super) fn with_defaults(entry: &TocEntry) -> String {
     sql.into_string()
 }
 
+/// An entry's SQL, and the owner at once: for what is made when everything was verified.
+pub(super) fn with_owner(entry: &TocEntry) -> String {
+    let mut sql = Ddl::new();
+    sql.deparsed(&with_defaults(entry)).deparsed(&entry.set_owner);
+    sql.into_string()
+}
+
 /// The relation that an entry makes, if it makes one.
 fn relation_of(entry: &TocEntry) -> Option<crate::QualifiedName> {
     let is_relation = matches!(entry.desc, "TABLE" | "VIEW" | "MATERIALIZED VIEW" | "SEQUENCE");

@@ -31,7 +31,7 @@ impl Apply<'_> {
         let (open, roots) = (Mutex::new(open), Mutex::new(roots));
         let run = self.run.child();
         let workers = (0..self.options.jobs.max(1)).map(|_| async {
-            let mut loader = Loader::new(self.snapshot, self.target, self.options.source_major, &run);
+            let mut loader = Loader::new(self.snapshot, self.target, self.fence, self.options.source_major, &run);
             let result = self.verify_some(&run, &mut loader, &open, &roots, &leaves).await;
             if result.is_err() {
                 run.cancel();
@@ -64,7 +64,7 @@ impl Apply<'_> {
                     let session = loader.session().await?;
                     check_table(session, &expected, self.options.verify).await?;
                     if !leaves.contains(&expected.table.to_string()) && !expected.is_root {
-                        analyze(session, &expected.table).await?;
+                        self.analyze(session, &expected.table).await?;
                     }
                     Ok::<(), ImportError>(())
                 };
@@ -86,7 +86,7 @@ impl Apply<'_> {
         while let Some(root) = take() {
             let mut attempt = 1;
             loop {
-                let analyzed = async { analyze(loader.session().await?, &root).await.map_err(ImportError::from) };
+                let analyzed = async { self.analyze(loader.session().await?, &root).await.map_err(ImportError::from) };
                 let analyzed = tokio::select! {
                     biased;
                     () = run.cancellation().cancelled() => return Err(DataError::Cancelled.into()),
@@ -105,7 +105,8 @@ impl Apply<'_> {
     /// A server that was restarted under us may have lost what it had confirmed, since the loading sessions do not wait for
     /// the disk: everything that was made must still be written down.
     pub(super) async fn check_ledger(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
-        let recorded: HashSet<u32> = Ledger::recorded(control).await?.into_iter().collect();
+        self.fence.require(control).await?;
+        let recorded = Ledger::recorded(control).await?;
         let parallel = plan.works.iter().filter_map(|work| match work {
             Work::Apply(place) => Some(*place),
             _ => None,
@@ -120,10 +121,17 @@ impl Apply<'_> {
             Some(entry) => Err(ImportError::Forgotten { problem: format!("{} is gone", entry_name(entry)) }),
         }
     }
-}
 
-async fn analyze(session: &mut CopySession, table: &crate::QualifiedName) -> Result<(), ConnectionError> {
-    let mut sql = Ddl::new();
-    sql.sql("ANALYZE ").name(table);
-    session.execute(sql.as_str()).await
+    /// Gathers statistics. This is not behind the fence: several statements are one transaction, and in one the locks on all
+    /// partitions below a root would be held together.
+    async fn analyze(&self, session: &mut CopySession, table: &crate::QualifiedName) -> Result<(), ConnectionError> {
+        let mut sql = Ddl::new();
+        sql.sql("ANALYZE ").name(table);
+        session.set_prologue(String::new())?;
+        let analyzed = session.execute(sql.as_str()).await;
+        if !session.is_broken() {
+            self.fence.put_before(session)?;
+        }
+        analyzed
+    }
 }

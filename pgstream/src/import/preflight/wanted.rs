@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::{EntryData, Toc, TocEntry};
-use crate::catalog::Section;
+use crate::catalog::{OneConnection, Section};
 
 use super::features;
 use super::words::{Word, names_at, positions, words};
@@ -28,6 +28,10 @@ pub struct RunShape {
     pub allow_event_triggers: bool,
     /// A pooler in between is known to keep one server session for each of ours.
     pub allow_pooler: bool,
+    /// The source is read over one connection, which the check uses as well.
+    pub one_connection: Option<OneConnection>,
+    /// The run gives way to sessions at the source that wait for its locks.
+    pub yields_to_ddl: bool,
     /// Subscriptions, credentials of user mappings and their like are carried.
     pub keep_outbound: bool,
     /// How many connections to the source the run holds already, that of the check among them.
@@ -47,6 +51,8 @@ impl Default for RunShape {
             makes_schemas: true,
             allow_event_triggers: false,
             allow_pooler: false,
+            one_connection: None,
+            yields_to_ddl: false,
             keep_outbound: false,
             open_at_source: 1,
             open_at_target: 1,
@@ -247,7 +253,6 @@ fn outbound(desc: &str) -> Option<&'static str> {
         "SUBSCRIPTION" => Some("subscription"),
         "USER MAPPING" => Some("user mapping"),
         "SERVER" | "FOREIGN SERVER" => Some("foreign server"),
-        "PUBLICATION" => Some("publication"),
         _ => None,
     }
 }

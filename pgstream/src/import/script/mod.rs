@@ -39,6 +39,7 @@ use crate::storage::Source;
 use super::emptiness::refuse_if_not_empty;
 use super::ledger::Ledger;
 use super::preflight::{self, PreflightReport, RunShape, Wanted};
+use super::take_back::take_back;
 use super::target::Target;
 
 pub use options::ImportOptions;
@@ -229,11 +230,23 @@ impl Import<'_> {
         self.target.lock(session).await?;
         if self.options.mode == Mode::Empty {
             if Ledger::exists(session).await? {
-                let taken_back = Ledger::take_back(session).await?;
-                self.run.warn(format!("took back {taken_back} objects that a run which broke off had made"));
+                self.take_back_broken_run().await?;
             }
             refuse_if_not_empty(self.target.destination().config()).await?;
         }
+        Ok(())
+    }
+
+    /// Over a session with the settings that such runs have.
+    async fn take_back_broken_run(&self) -> Result<(), ImportError> {
+        let mut session = self.target.session().await?;
+        let taken = take_back(&mut session).await;
+        session.close().await;
+        let taken = taken?;
+        self.run.warn(format!("took back {} objects that a run which broke off had made", taken.objects));
+        taken.kept.iter().for_each(|kept| {
+            self.run.warn(format!("{kept} stay in the target: others changed or deleted them since they were loaded"))
+        });
         Ok(())
     }
 

@@ -39,8 +39,8 @@ const SMALL_TABLES: usize = 100;
 
 /// Compares the data of two databases.
 ///
-/// Rows of tables, generated columns, values of sequences, and large objects are compared; a sequence of `a` may be ahead of `b` if
-/// `a` is a standby. Materialized views are compared too, but one that differs is only reported as stale.
+/// Rows of tables, generated columns, values of sequences, and large objects are compared; a sequence of a standby may be
+/// ahead of the other side, by as many values as a server writes down ahead. Materialized views are compared too, but one that differs is only reported as stale.
 ///
 /// # Errors
 /// A [`Failure`] when a side cannot be read. Differences are no error: they are in the report.
@@ -83,7 +83,12 @@ async fn compare(a: &ConnectionConfig, b: &ConnectionConfig, options: &VerifyOpt
         warnings: Vec::new(),
     };
     run.enter(Phase::Verify);
-    let compared = Comparison { a: &a, b: &b, jobs: options.job_count(), run }.make(&mut report).await;
+    let unreadable: BTreeSet<QualifiedName> = a.unreadable().chain(b.unreadable()).cloned().collect();
+    for name in &unreadable {
+        run.warn(format!("{name} is unlogged and cannot be read on a standby: it is not compared"));
+    }
+    let comparison = Comparison { a: &a, b: &b, unreadable: &unreadable, jobs: options.job_count(), run };
+    let compared = comparison.make(&mut report).await;
     a.snapshot.release().await;
     b.snapshot.release().await;
     compared?;
@@ -96,6 +101,8 @@ async fn compare(a: &ConnectionConfig, b: &ConnectionConfig, options: &VerifyOpt
 struct Comparison<'a> {
     a: &'a Side,
     b: &'a Side,
+    /// What is not compared, since a standby does not have it.
+    unreadable: &'a BTreeSet<QualifiedName>,
     jobs: usize,
     run: &'a Run,
 }
@@ -147,7 +154,7 @@ impl Comparison<'_> {
         b: &mut ValueReader<'_>,
         report: &mut VerifyReport,
     ) -> Result<Vec<Pair>, Error> {
-        let (of_a, mut of_b) = try_join(self.a.wholes(a, self.run), self.b.wholes(b, self.run)).await?;
+        let (of_a, mut of_b) = try_join(self.a.wholes(a, self.unreadable), self.b.wholes(b, self.unreadable)).await?;
         let mut pairs = Vec::new();
         for (name, a) in of_a {
             let Some(b) = of_b.remove(&name) else {
@@ -277,10 +284,14 @@ impl Comparison<'_> {
         b: &mut ValueReader<'_>,
         report: &mut VerifyReport,
     ) -> Result<(), Error> {
-        let (of_a, of_b) = try_join(self.a.sequences(a), self.b.sequences(b)).await?;
-        let may_be_ahead = self.a.catalog.database.is_in_recovery;
+        let (of_a, of_b) = try_join(self.a.sequences(a, self.unreadable), self.b.sequences(b, self.unreadable)).await?;
         report.sequences = of_a.len() as u64;
-        report.differences.extend(compare_sequences(&of_a, &of_b, may_be_ahead));
+        let steps = match self.a.is_standby() || self.b.is_standby() {
+            true => self.a.increments(a).await?,
+            false => BTreeMap::new(),
+        };
+        let ahead = Ahead { of_a: self.a.is_standby(), of_b: self.b.is_standby(), steps: &steps };
+        report.differences.extend(compare_sequences(&of_a, &of_b, &ahead));
 
         let (of_a, of_b) = (self.a.large_objects(), self.b.large_objects());
         report.large_objects = of_a.len() as u64;
@@ -345,16 +356,41 @@ async fn hash_all(side: &Side, whole: &Whole, columns: &[String], run: &Run) -> 
     Ok(content)
 }
 
+/// How far a sequence may be ahead of the other side.
+struct Ahead<'a> {
+    /// `a` is a standby.
+    of_a: bool,
+    /// `b` is.
+    of_b: bool,
+    /// By how much a sequence goes on, with its sign. Sequences that are not here go on by one.
+    steps: &'a BTreeMap<QualifiedName, i64>,
+}
+
+/// A server writes down so many values of a sequence ahead, and a standby knows no more than what was written.
+///
+/// Source: PostgreSQL's `commands/sequence.c`, `SEQ_LOG_VALS`.
+const VALUES_LOGGED_AHEAD: i128 = 32;
+
+impl Ahead<'_> {
+    /// Whether the difference is only that a standby knows what was written ahead. Going on means downwards for some.
+    fn explains(&self, name: &QualifiedName, a: SequenceState, b: SequenceState) -> bool {
+        let step = i128::from(self.steps.get(name).copied().unwrap_or(1));
+        let steps = (i128::from(a.last_value) - i128::from(b.last_value)) * step.signum();
+        let most = VALUES_LOGGED_AHEAD * step.abs();
+        (self.of_a && (1..=most).contains(&steps)) || (self.of_b && (1..=most).contains(&-steps))
+    }
+}
+
 fn compare_sequences(
     a: &BTreeMap<QualifiedName, SequenceValue>,
     b: &BTreeMap<QualifiedName, SequenceValue>,
-    may_be_ahead: bool,
+    ahead: &Ahead<'_>,
 ) -> Vec<Difference> {
     let state = |value: &SequenceValue| SequenceState { last_value: value.last_value, is_called: value.is_called };
     let names: BTreeSet<&QualifiedName> = a.keys().chain(b.keys()).collect();
     let compared = names.into_iter().filter_map(|name| {
         let (a, b) = (a.get(name).map(state), b.get(name).map(state));
-        let is_ahead = matches!((a, b), (Some(a), Some(b)) if may_be_ahead && a.last_value > b.last_value);
+        let is_ahead = matches!((a, b), (Some(a), Some(b)) if ahead.explains(name, a, b));
         (a != b && !is_ahead).then(|| Difference::Sequence { sequence: name.to_string(), a, b })
     });
     compared.collect()
@@ -381,16 +417,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_standby_may_be_ahead_and_never_behind() {
+    fn only_a_standby_may_be_ahead_by_what_is_logged_and_never_behind() {
         let name = QualifiedName::new("public", "s");
         let at = |last_value| {
             let value = SequenceValue { name: name.clone(), last_value, is_called: true };
             BTreeMap::from([(name.clone(), value)])
         };
-        for (a, b, may_be_ahead, is_same) in
-            [(5, 5, false, true), (33, 5, true, true), (33, 5, false, false), (5, 33, true, false)]
-        {
-            assert_eq!(compare_sequences(&at(a), &at(b), may_be_ahead).is_empty(), is_same, "{a} {b} {may_be_ahead}");
+        for (a, b, of_a, of_b, step, is_same) in [
+            (5, 5, false, false, 1, true),
+            (37, 5, true, false, 1, true),
+            (38, 5, true, false, 1, false),
+            (37, 5, false, true, 1, false),
+            (5, 37, true, false, 1, false),
+            (5, 37, false, true, 1, true),
+            (-37, -5, true, false, -1, true),
+            (-5, -37, true, false, -1, false),
+            (325, 5, true, false, 10, true),
+            (i64::MAX, i64::MIN, true, false, 1, false),
+        ] {
+            let steps = BTreeMap::from([(name.clone(), step)]);
+            let found = compare_sequences(&at(a), &at(b), &Ahead { of_a, of_b, steps: &steps });
+            assert_eq!(found.is_empty(), is_same, "{a} {b} {of_a} {of_b} {step}");
         }
     }
 }

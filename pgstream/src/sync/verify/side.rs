@@ -1,6 +1,6 @@
 //! One side of a comparison: a snapshot, and what is to be compared in it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::catalog::{Catalog, ObjectId, Part, Selection, SequenceData, Snapshot, TableData, class};
 use crate::connection::{ConnectionConfig, StatementResult};
@@ -14,6 +14,8 @@ use crate::report::EndReport;
 use super::VerifyOptions;
 
 const RELATIONS: &str = include_str!("relations.sql");
+
+const INCREMENTS: &str = "SELECT seqrelid, seqincrement FROM pg_catalog.pg_sequence";
 
 /// A snapshot of one side, held.
 pub(super) struct Side {
@@ -45,27 +47,34 @@ impl Side {
     pub(super) async fn hold(config: &ConnectionConfig, options: &VerifyOptions, run: &Run) -> Result<Self, Error> {
         let config = config.with_application_name(&format!("pgstream:{}", run.job()));
         let identity = identify(&config).await?;
-        let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &options.snapshot(), run).await?;
+        let how = options.snapshot().through_pooler(identity.is_pooled || config.is_pooled_hint());
+        let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &how, run).await?;
         Ok(Self { end: end_report(&config, &identity), snapshot, selection, catalog })
     }
 
-    /// Everything that has rows, by name.
-    pub(super) async fn wholes(&self, values: &mut ValueReader<'_>, run: &Run) -> Result<BTreeMap<QualifiedName, Whole>, Error> {
+    /// Unlogged relations of a standby: what they hold is known to the primary only.
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = &QualifiedName> {
+        let unlogged = self.selection.relations.iter().filter(|r| r.persistence == 'u' && self.selection.wants_data(r.oid));
+        unlogged.filter(|_| self.is_standby()).map(|r| &r.name)
+    }
+
+    /// Everything that has rows, by name, less what one of the sides cannot read.
+    pub(super) async fn wholes(
+        &self,
+        values: &mut ValueReader<'_>,
+        unreadable: &BTreeSet<QualifiedName>,
+    ) -> Result<BTreeMap<QualifiedName, Whole>, Error> {
         let answer = values.ask("the list of tables", RELATIONS).await?;
         let relations = answer.first().map(decode).transpose()?.unwrap_or_default();
         let names: HashMap<u32, QualifiedName> = relations.iter().map(|r| (r.oid, r.name.clone())).collect();
-        let selected: HashMap<u32, char> = self.selection.relations.iter().map(|r| (r.oid, r.persistence)).collect();
+        let selected: HashSet<u32> = self.selection.relations.iter().map(|r| r.oid).collect();
         let mut wholes: BTreeMap<QualifiedName, Whole> = BTreeMap::new();
         let mut parts: Vec<(QualifiedName, TableData)> = Vec::new();
         for relation in relations {
-            if !self.selection.wants_data(relation.oid) {
+            if !self.selection.wants_data(relation.oid) || unreadable.contains(&relation.name) {
                 continue;
             }
-            if self.catalog.database.is_in_recovery && selected.get(&relation.oid) == Some(&'u') {
-                run.warn(format!("{} is unlogged and cannot be read on a standby: it is not compared", relation.name));
-                continue;
-            }
-            let root = relation.root.filter(|root| selected.contains_key(root)).unwrap_or(relation.oid);
+            let root = relation.root.filter(|root| selected.contains(root)).unwrap_or(relation.oid);
             if relation.relkind != 'p' {
                 parts.push((names[&root].clone(), relation.to_table_data()));
             }
@@ -81,16 +90,38 @@ impl Side {
         Ok(wholes)
     }
 
-    /// Where every sequence stands, by name.
-    pub(super) async fn sequences(&self, values: &mut ValueReader<'_>) -> Result<BTreeMap<QualifiedName, SequenceValue>, Error> {
+    /// Where every sequence stands, by name, less those that one of the sides cannot read.
+    pub(super) async fn sequences(
+        &self,
+        values: &mut ValueReader<'_>,
+        unreadable: &BTreeSet<QualifiedName>,
+    ) -> Result<BTreeMap<QualifiedName, SequenceValue>, Error> {
         let chosen = self.selection.relations.iter().filter(|r| r.relkind == 'S' && self.selection.wants_data(r.oid));
-        let is_readable = |persistence| !(self.catalog.database.is_in_recovery && persistence == 'u');
         let sequences: Vec<SequenceData> = chosen
-            .filter(|r| is_readable(r.persistence))
+            .filter(|r| !unreadable.contains(&r.name))
             .map(|r| SequenceData { relation: r.oid, name: r.name.clone() })
             .collect();
         let read = values.sequences(&sequences).await?;
         Ok(read.into_iter().map(|value| (value.name.clone(), value)).collect())
+    }
+
+    /// Whether the server is a standby.
+    pub(super) fn is_standby(&self) -> bool {
+        self.catalog.database.is_in_recovery
+    }
+
+    /// By how much each chosen sequence goes on, with its sign.
+    pub(super) async fn increments(&self, values: &mut ValueReader<'_>) -> Result<BTreeMap<QualifiedName, i64>, Error> {
+        let answer = values.ask("the increments of sequences", INCREMENTS).await?;
+        let names: HashMap<u32, &QualifiedName> = self.selection.relations.iter().map(|r| (r.oid, &r.name)).collect();
+        let result = answer.first();
+        let rows = 0..result.map_or(0, |result| result.rows.len());
+        let increment = |row| {
+            let number = |column| result?.text(row, column);
+            let name = names.get(&number(0)?.parse().ok()?)?;
+            Some(((*name).clone(), number(1)?.parse().ok()?))
+        };
+        Ok(rows.filter_map(increment).collect())
     }
 
     /// The oids of all large objects that are chosen, in order.

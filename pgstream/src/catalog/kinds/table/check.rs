@@ -126,8 +126,7 @@ pub(super) struct CommentedNotNull {
 impl CommentedNotNull {
     pub(super) fn new(oid: u32, name: &str, table: CheckedTable<'_>) -> Self {
         let id = ObjectId::new(class::PG_CONSTRAINT, oid);
-        let role = Role::Other { priority: Role::Table.priority() + 1 };
-        let mut header = ObjectHeader::new(id, role, "CONSTRAINT", Section::PreData, name);
+        let mut header = ObjectHeader::new(id, Role::NotNull, "CONSTRAINT", Section::PreData, name);
         header.schema = Some(table.name.schema.clone());
         header.tag = [table.name.name.as_str(), name].join(" ");
         header.tie_break.clone_from(&table.name.name);

@@ -21,7 +21,10 @@ pub(super) fn connections(situation: &Situation<'_>) -> Vec<Finding> {
     let Some(source) = situation.source.map(|source| &source.server) else {
         return too_few("target", target, at_target).into_iter().collect();
     };
-    let at_source = (shape.jobs + MORE_AT_SOURCE).saturating_sub(shape.open_at_source);
+    let at_source = match shape.one_connection {
+        Some(_) => 0,
+        None => (shape.jobs + MORE_AT_SOURCE).saturating_sub(shape.open_at_source),
+    };
     if is_one_server(source, target) {
         return too_few("server of both ends", target, at_source + at_target).into_iter().collect();
     }
@@ -120,6 +123,15 @@ mod tests {
                 "the run needs 4 more connections to the target and the database's CONNECTION LIMIT leaves 3"
             ]
         );
+    }
+
+    #[test]
+    fn a_source_that_is_read_over_one_connection_needs_no_more() {
+        let mut sample = Sample::new();
+        sample.source.server.connections = connections_left(0);
+        assert_eq!(errors(&sample.find(connections)).len(), 1);
+        sample.wanted.shape.one_connection = Some(crate::catalog::OneConnection::Pooler);
+        assert!(sample.find(connections).is_empty());
     }
 
     #[test]

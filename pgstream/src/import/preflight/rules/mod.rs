@@ -41,6 +41,7 @@ const FIRST: &[Rule] = &[
 const RULES: &[Rule] = &[
     Rule { word: "older_target", find: servers::older_target },
     Rule { word: "pooler", find: servers::pooler },
+    Rule { word: "one_connection", find: servers::one_connection },
     Rule { word: "target_read_only", find: writing::target_read_only },
     Rule { word: "target_not_empty", find: writing::target_not_empty },
     Rule { word: "broken_run", find: writing::broken_run },

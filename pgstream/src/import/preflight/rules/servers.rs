@@ -1,6 +1,8 @@
 //! What the servers are, and what stands between them and us.
 
+use crate::catalog::OneConnection;
 use crate::connection::ServerVersion;
+use crate::error::{NAME_THE_SERVER, PreflightProblem};
 
 use super::super::facts::ServerFacts;
 use super::super::finding::Finding;
@@ -64,16 +66,56 @@ pub(super) fn older_target(situation: &Situation<'_>) -> Vec<Finding> {
     found
 }
 
-/// Something in between that gives a session to others too.
+/// Something in between that gives a session to others too. A source can be read over one connection all the same: everything is
+/// set, locked and read in one transaction then. A target cannot be written like that.
 pub(super) fn pooler(situation: &Situation<'_>) -> Vec<Finding> {
-    let say = if situation.wanted.shape.allow_pooler { Finding::note } else { Finding::error };
-    let said = ends(situation).filter(|(_, server)| server.is_pooled).map(|(end, _)| {
-        say(
-            format!("the connection to the {end} goes through a pooler, which may lend its sessions to others in between"),
-            "Name the server's own address and port instead of the pooler's (hosting services call it the direct connection).",
-        )
-    });
-    said.collect()
+    let shape = &situation.wanted.shape;
+    let is_pooled = |server: &ServerFacts| server.is_pooled && !shape.allow_pooler;
+    let what =
+        |end| format!("the connection to the {end} goes through a pooler, which may lend its sessions to others in between");
+    let mut found = Vec::new();
+    if shape.allow_pooler {
+        let pooled = ends(situation).filter(|(_, server)| server.is_pooled);
+        found.extend(pooled.map(|(end, _)| Finding::note(what(end), NAME_THE_SERVER)));
+    }
+    if situation.source.is_some_and(|source| is_pooled(&source.server)) {
+        found.push(match shape.jobs {
+            0 | 1 => Finding::note(
+                format!("{}; it is read over one connection, and if that breaks the run begins anew", what("source")),
+                format!("To read over several that may break: {NAME_THE_SERVER}"),
+            ),
+            jobs => {
+                let problem = PreflightProblem::pooled_jobs(jobs);
+                Finding::error(problem.what, problem.remedy)
+            }
+        });
+    }
+    if is_pooled(&situation.target.server) {
+        found.push(Finding::error(what("target"), NAME_THE_SERVER));
+    }
+    found
+}
+
+/// What cannot be had over the only connection to the source.
+pub(super) fn one_connection(situation: &Situation<'_>) -> Vec<Finding> {
+    let shape = &situation.wanted.shape;
+    let Some(why) = shape.one_connection else { return Vec::new() };
+    let mut found = Vec::new();
+    if shape.yields_to_ddl {
+        found.push(Finding::error(
+            "sessions that wait for this run cannot be seen over the one connection that reads the source",
+            "Leave --yield-to-ddl out and wait for locks with --lock-timeout, or connect so that several sessions can read.",
+        ));
+    }
+    if why == OneConnection::NoExport {
+        let what = "the source does not let its snapshot be shared, so one connection reads everything";
+        let remedy = "Grant EXECUTE on pg_export_snapshot() to the role, or leave --jobs out.";
+        found.push(match shape.jobs {
+            0 | 1 => Finding::note(what, remedy),
+            jobs => Finding::error(format!("{what}, where {jobs} jobs were asked for"), remedy),
+        });
+    }
+    found
 }
 
 #[cfg(test)]
@@ -119,11 +161,34 @@ mod tests {
     }
 
     #[test]
-    fn a_pooler_is_refused_unless_it_is_known_to_be_harmless() {
+    fn a_pooler_is_refused_at_the_target_and_for_several_jobs_at_the_source() {
         let mut sample = Sample::new();
         sample.target.server.is_pooled = true;
         assert_eq!(errors(&sample.find(pooler)).len(), 1);
+        sample.source.server.is_pooled = true;
+        sample.wanted.shape.jobs = 4;
+        let found = sample.find(pooler);
+        assert!(errors(&found)[0].ends_with("where 4 jobs were asked for"), "{found:?}");
+        assert_eq!(errors(&found).len(), 2);
+        sample.target.server.is_pooled = false;
+        sample.wanted.shape.jobs = 1;
+        assert_eq!((errors(&sample.find(pooler)).len(), sample.find(pooler).len()), (0, 1), "it is said");
         sample.wanted.shape.allow_pooler = true;
-        assert_eq!(errors(&sample.find(pooler)).len(), 0);
+        sample.wanted.shape.jobs = 4;
+        sample.target.server.is_pooled = true;
+        assert_eq!((errors(&sample.find(pooler)).len(), sample.find(pooler).len()), (0, 2));
+    }
+
+    #[test]
+    fn one_connection_reads_one_table_at_a_time_and_sees_nobody_wait() {
+        let mut sample = Sample::new();
+        (sample.wanted.shape.jobs, sample.wanted.shape.yields_to_ddl) = (3, true);
+        assert!(sample.find(one_connection).is_empty());
+        sample.wanted.shape.one_connection = Some(OneConnection::Pooler);
+        assert_eq!(errors(&sample.find(one_connection)).len(), 1, "the rule pooler says the rest");
+        sample.wanted.shape.one_connection = Some(OneConnection::NoExport);
+        assert_eq!(errors(&sample.find(one_connection)).len(), 2);
+        (sample.wanted.shape.jobs, sample.wanted.shape.yields_to_ddl) = (1, false);
+        assert_eq!((errors(&sample.find(one_connection)).len(), sample.find(one_connection).len()), (0, 1));
     }
 }
