@@ -141,6 +141,8 @@ fn options_that_stand_in_the_tables_of_missing_ones_do_not_exist() {
             // These are missing in other commands.
             let is_elsewhere = [
                 ("--plan", "sync"),
+                ("--plan", "import"),
+                ("--globals", "import"),
                 ("--no-table-access-method", "export"),
                 ("--restrict-key", "export"),
                 ("--no-backup", "import"),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{ErrorCode, Retry, StorageError};
+use super::{Error, ErrorCode, Retry, StorageError};
 
 /// A backup could not be made, found, read or removed.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,14 @@ pub enum BackupError {
         /// What is wrong.
         problem: String,
     },
+    /// What is about to be overwritten could not be saved, so nothing was written.
+    #[error("could not back up {target} before writing to it")]
+    Safety {
+        /// `user@host:port/database`.
+        target: String,
+        /// Why not.
+        source: Box<Error>,
+    },
     /// A file of a backup could not be written.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -74,6 +82,7 @@ impl BackupError {
             Self::Damaged { .. } => ErrorCode::VerificationFailed,
             Self::Unreadable { .. } => ErrorCode::BackupUnreadable,
             Self::Option { .. } => ErrorCode::OptionInvalid,
+            Self::Safety { source, .. } => source.code(),
             Self::Storage(e) => e.code(),
         }
     }
@@ -91,6 +100,7 @@ impl BackupError {
                 _ => "Check the disk and the folder; the backups that are there were not changed.".into(),
             },
             Self::Option { .. } => "Correct the value, or leave the option out.".into(),
+            Self::Safety { source, .. } => format!("{} Without a safety backup it works with --no-backup.", source.hint()),
             Self::Storage(e) => e.hint(),
         }
     }
@@ -100,6 +110,7 @@ impl BackupError {
         match self {
             Self::Unknown { .. } | Self::Ambiguous { .. } | Self::Damaged { .. } | Self::Option { .. } => Retry::Never,
             Self::Unusable { .. } | Self::Unreadable { .. } => Retry::AfterOperator,
+            Self::Safety { source, .. } => source.retry(),
             Self::Storage(e) => e.retry(),
         }
     }

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::backup::{Backup, BackupId, BackupSet, CreateOptions, PruneOptions};
 use crate::connection::Connection;
-use crate::error::Error;
+use crate::error::{BackupError, Error, ErrorCode};
 use crate::guard::Destination;
 use crate::import::contents;
 use crate::progress::Run;
@@ -67,11 +67,20 @@ impl SafetyBackups {
         let set = BackupSet::in_directory(self.directory.join(key(destination)));
         run.log("making a safety backup of the destination");
         let options = CreateOptions::default().label("safety", "before it was overwritten");
-        let made = set.create(destination.config(), &options, run).await?;
+        let made = set.create(destination.config(), &options, run).await;
+        let made = made.map_err(|failure| Failure { error: explain(failure.error, destination), ..failure })?;
         if let Err(failure) = set.prune(&PruneOptions::keep_last(KEPT), run).await {
             run.warn(format!("older safety backups in {} could not be removed: {failure}", set.describe()));
         }
         Ok(SafetyBackup { id: made.id, directory: set.describe() })
+    }
+}
+
+/// Says what was being done. A cancel stays one.
+fn explain(error: Error, destination: &Destination) -> Error {
+    match error.code() {
+        ErrorCode::Cancelled => error,
+        _ => BackupError::Safety { target: destination.config().to_string(), source: Box::new(error) }.into(),
     }
 }
 

@@ -214,3 +214,19 @@ async fn what_a_target_holds_is_saved_before_something_is_added_unless_that_is_n
     assert_eq!(left, [3, 4], "the last two are kept");
     assert_eq!(source.run("backup list --all --json", 0).await.json()["backups"], serde_json::json!([]));
 }
+
+#[tokio::test]
+async fn nothing_is_added_to_what_could_not_be_saved() {
+    let source = Source::new().await;
+    let target = TestDb::new().await;
+    target.execute("create table film (id int, title text)").await;
+    let file = source.folder.path().join("more.sql");
+    std::fs::write(&file, "COPY public.film (id, title) FROM stdin;\n1\tone\n\\.\n").expect("there is room");
+    let words = format!("import --from {} --to local --mode append --json", file.display());
+    let command = source.command(&words).env("LOCAL_DATABASE_URL", target.url()).env("BACKUP_DIRECTORY", "/dev/null/backups");
+    let report = command.run().await.expect_code(1).json();
+    assert_eq!((&report["error"]["code"], &report["target"]), (&"backup_unreadable".into(), &"untouched".into()));
+    let (message, hint) = (&report["error"]["message"], &report["error"]["hint"]);
+    assert!(message.to_string().contains("before writing to it") && hint.to_string().contains("--no-backup"), "{report}");
+    assert_eq!(target.value("select count(*) from film").await, "0");
+}

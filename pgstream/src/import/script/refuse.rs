@@ -1,6 +1,5 @@
 //! What is said of a statement that is not run.
 
-use crate::connection::{ConnectionConfig, Environment};
 use crate::error::{Error, GuardError, GuardRule, ImportError};
 
 use super::judge::Refusal;
@@ -79,31 +78,28 @@ pub(super) fn connected_database(arguments: &[String], current: &str, place: &Pl
     let refused = || error(&Refusal::Unsupported("it connects as another user or to another server"), place);
     match words.as_slice() {
         [] | ["-"] => Ok(current.to_owned()),
-        [text] if text.contains('=') || text.contains("://") => {
-            let config = ConnectionConfig::parse(text, &Environment::empty()).map_err(|_| refused())?;
-            let names_only_database = !text.contains("://") && text.trim_start().starts_with("dbname") && only_one_keyword(text);
-            if names_only_database { Ok(config.database().to_owned()) } else { Err(refused()) }
-        }
+        [text] if text.contains('=') || text.contains("://") => database_alone(text).ok_or_else(refused),
         [database] => Ok((*database).to_owned()),
         _ => Err(refused()),
     }
 }
 
-/// Whether a conninfo string sets one parameter: behind the value nothing follows.
-fn only_one_keyword(text: &str) -> bool {
-    let mut is_quoted = false;
-    let mut is_escaped = false;
-    let mut signs = 0;
-    for c in text.chars() {
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' => is_escaped = true,
-            '\'' => is_quoted = !is_quoted,
-            '=' if !is_quoted => signs += 1,
-            _ => {}
+/// The value of a conninfo string that sets nothing but the database, as dumps write it.
+fn database_alone(text: &str) -> Option<String> {
+    let value = text.trim().strip_prefix("dbname")?.trim_start().strip_prefix('=')?.trim_start();
+    let Some(quoted) = value.strip_prefix('\'') else {
+        let is_one_word = !value.is_empty() && !value.contains([' ', '\\', '\'']);
+        return is_one_word.then(|| value.to_owned());
+    };
+    let mut name = String::new();
+    let mut characters = quoted.chars();
+    loop {
+        match characters.next()? {
+            '\\' => name.push(characters.next()?),
+            '\'' => return characters.as_str().is_empty().then_some(name),
+            c => name.push(c),
         }
     }
-    signs == 1
 }
 
 #[cfg(test)]
@@ -122,6 +118,9 @@ mod tests {
             (&["-"], Some("shop")),
             (&[], Some("shop")),
             (&["-reuse-previous=on", "dbname='a b=c'"], Some("a b=c")),
+            (&["-reuse-previous=on", "dbname='it\\'s'"], Some("it's")),
+            (&["-reuse-previous=on", "dbname='a' host=evil"], None),
+            (&["-reuse-previous=on", "dbname='a"], None),
             (&["-reuse-previous=on", "dbname=x host=evil"], None),
             (&["host=evil dbname=x"], None),
             (&["postgres://evil/x"], None),
