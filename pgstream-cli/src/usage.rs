@@ -7,10 +7,8 @@ use crate::place::{redact, shown};
 
 /// Commands of pgstream's design that this version does not have.
 const COMMANDS_NOT_YET: &[(&str, &str)] = &[
-    ("import", "load a script with psql: psql -X -v ON_ERROR_STOP=1 -d DATABASE -f FILE"),
-    ("restore", "load a script with psql: psql -X -v ON_ERROR_STOP=1 -d DATABASE -f FILE"),
+    ("restore", "load a script: pgstream import --from FILE --to DB"),
     ("dump", "pgstream's word for it is: pgstream export --from SRC --to FILE"),
-    ("backup", "write a compressed script: pgstream export --from SRC --to FILE.sql.zst"),
     ("diff", "compare two databases: pgstream verify --from A --to B"),
     ("swap", "load into an empty database: pgstream sync --from SRC --to DB"),
     ("jobs", "run the command itself: pgstream sync --from SRC --to DB"),
@@ -26,7 +24,7 @@ const OPTIONS_NOT_YET: &[(&str, &str)] = &[
     ("--create-roles", "make the roles first, or use --no-owner and --no-privileges"),
     ("--role-map", "make the roles first, or use --no-owner and --no-privileges"),
     ("--role", "set it in the connection string: options='-c role=NAME'"),
-    ("--globals", "roles and tablespaces are made by hand"),
+    ("--globals", "roles and tablespaces are made by hand, or by a script that is imported"),
     ("--resume", "run the command again; it starts from the beginning"),
     ("--plan", "it shows what `sync` would do; `export` changes nothing in the database"),
     ("--before-sql", "run the statements with psql before"),
@@ -156,7 +154,7 @@ fn told(error: &clap::Error) -> String {
 
 /// The command that this program was called with, for errors of clap that do not tell it.
 fn called() -> Option<&'static str> {
-    let names = ["export", "sync", "verify", "check", "inspect", "profiles", "completions", "man"];
+    let names = ["export", "import", "sync", "backup", "verify", "check", "inspect", "profiles", "completions", "man"];
     std::env::args().find_map(|word| names.into_iter().find(|name| *name == word))
 }
 
@@ -195,7 +193,10 @@ fn not_yet(error: &clap::Error) -> Option<WrongUsage> {
 fn command_not_yet(word: &str) -> Option<WrongUsage> {
     let (_, instead) = COMMANDS_NOT_YET.iter().find(|(name, _)| *name == word)?;
     let message = format!("`pgstream {word}` is not supported by this version");
-    Some(WrongUsage::new(message, format!("This version can export, sync, verify, check and inspect. Instead: {instead}.")))
+    Some(WrongUsage::new(
+        message,
+        format!("This version can export, import, sync, back up, verify, check and inspect. Instead: {instead}."),
+    ))
 }
 
 fn option_not_yet(argument: &str) -> Option<WrongUsage> {

@@ -34,6 +34,23 @@ pub enum Verify {
     None,
 }
 
+/// What is in the target, and what is to become of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Mode {
+    /// The target holds no objects of users; if the run fails it holds none again.
+    #[default]
+    Empty,
+    /// Whatever the target holds stays. A sync adds rows to tables that are there, and takes them out again if it fails; an import
+    /// does what the script says, or nothing.
+    Append,
+    /// What the source also has is dropped and loaded anew, in one transaction: readers see the old or the new, and after a
+    /// failure the old is there as it was. Syncs only.
+    Replace,
+}
+
 /// What a run left in the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

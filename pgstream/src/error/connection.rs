@@ -96,6 +96,11 @@ impl ConnectionError {
         self.server_error().map(|e| e.sqlstate.as_str())
     }
 
+    /// Where in the rows of a COPY the server was.
+    pub(super) fn copy_position(&self) -> Option<&str> {
+        self.server_error().and_then(|e| e.copy_position())
+    }
+
     pub(super) fn code(&self) -> ErrorCode {
         match self {
             Self::Parse { .. } => ErrorCode::ConnectionString,

@@ -17,6 +17,40 @@ pub enum ImportError {
         /// What the server said.
         source: ConnectionError,
     },
+    /// A statement of a script failed.
+    #[error("line {line} of the script failed: {statement}{}", CopyPosition(.source))]
+    Script {
+        /// Where it begins, counted from 1.
+        line: u64,
+        /// Its beginning, without values.
+        statement: String,
+        /// What the server said.
+        source: ConnectionError,
+    },
+    /// A script holds a statement that an import does not run.
+    #[error("line {line} of the script is not imported: {statement}: {problem}")]
+    ScriptRefused {
+        /// Where it begins, counted from 1.
+        line: u64,
+        /// Its beginning, without values.
+        statement: String,
+        /// Why not.
+        problem: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A script ends where it may end, and yet not all of it is there.
+    #[error("the script is not complete: {problem}")]
+    ScriptIncomplete {
+        /// What is missing.
+        problem: String,
+    },
+    /// A file was read twice and was not the same.
+    #[error("the script was changed while it was imported")]
+    ScriptChanged,
+    /// Everything was written, and could not be committed.
+    #[error("could not commit what was written")]
+    Commit(#[source] ConnectionError),
     /// Rows did not get there.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -90,6 +124,32 @@ pub enum ImportError {
         /// How it was lost.
         source: ConnectionError,
     },
+    /// What is to be replaced is in use, and was longer than we wait.
+    #[error("could not lock what is to be replaced in {target} within {seconds} seconds: {blockers}")]
+    Locked {
+        /// The target.
+        target: String,
+        /// Who holds locks on it.
+        blockers: String,
+        /// How long we waited.
+        seconds: u64,
+    },
+    /// Something in the target keeps what is there from being replaced.
+    #[error("cannot replace what is in {target}: {examples} ({count} in all)")]
+    InTheWay {
+        /// The target.
+        target: String,
+        /// How many things.
+        count: usize,
+        /// Some of them.
+        examples: String,
+    },
+    /// The target was changed again and again while it was to be replaced.
+    #[error("could not replace what is there, since it was changed meanwhile: {what}")]
+    Unsteady {
+        /// What was seen last.
+        what: String,
+    },
     /// The server forgot what it had confirmed.
     #[error("the target lost what it had confirmed: {problem}")]
     Forgotten {
@@ -98,15 +158,38 @@ pub enum ImportError {
     },
 }
 
+/// `, COPY t, line 3, column a` where the server tells it.
+struct CopyPosition<'a>(&'a ConnectionError);
+
+impl std::fmt::Display for CopyPosition<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.copy_position() {
+            Some(position) => write!(f, " ({position})"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl ImportError {
     pub(super) fn code(&self) -> ErrorCode {
         match self {
             Self::Connection(e) => e.code(),
-            Self::Apply { .. } | Self::CleanUp { .. } | Self::NotOurs { .. } | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
+            Self::Script { .. }
+            | Self::Commit(_)
+            | Self::Apply { .. }
+            | Self::CleanUp { .. }
+            | Self::NotOurs { .. }
+            | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
+            Self::ScriptRefused { .. } => ErrorCode::ScriptRefused,
+            Self::ScriptIncomplete { .. } => ErrorCode::ScriptIncomplete,
+            Self::ScriptChanged => ErrorCode::InputChanged,
             Self::Data(e) => e.code(),
             Self::NotEmpty { .. } | Self::HoldsRows { .. } => ErrorCode::TargetNotEmpty,
             Self::Busy { .. } | Self::TakenOver { .. } => ErrorCode::TargetBusy,
             Self::Unconfirmed { source, .. } => source.code(),
+            Self::Locked { .. } => ErrorCode::LockTimeout,
+            Self::InTheWay { .. } => ErrorCode::PreflightFailed,
+            Self::Unsteady { .. } => ErrorCode::CatalogUnstable,
             Self::Mismatch { .. } => ErrorCode::VerificationFailed,
             Self::OtherDatabase { .. } => ErrorCode::GuardRefused,
         }
@@ -115,7 +198,12 @@ impl ImportError {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::Connection(e) => e.hint(),
-            Self::Apply { source, .. } => source.hint(),
+            Self::Apply { source, .. } | Self::Script { source, .. } | Self::Commit(source) => source.hint(),
+            Self::ScriptRefused { hint, .. } => (*hint).into(),
+            Self::ScriptIncomplete { .. } => {
+                "The script was cut or changed. Compare its size and hash with the original, and get it again.".into()
+            }
+            Self::ScriptChanged => "Somebody writes to the file. Run the same command again when it is finished.".into(),
             Self::Data(e) => e.hint(),
             Self::NotEmpty { .. } => "Name an empty database, or make one with CREATE DATABASE … TEMPLATE template0.".into(),
             Self::HoldsRows { .. } => "Somebody writes to the target. Empty the table, or leave it out.".into(),
@@ -141,11 +229,15 @@ impl ImportError {
                 "The sessions of this run were ended while it stood still, and another run went on. The target is that run's."
                     .into()
             }
-            Self::Unconfirmed { .. } => {
-                "If the target has no schema pgstream_loading, the run had come to its end: compare with pgstream verify. If it \
-                 has, run the same command again."
-                    .into()
+            Self::Unconfirmed { transaction, .. } => format!(
+                "Ask the target what became of it: SELECT pg_xact_status('{transaction}'). If it was committed, the run had come to its \
+                 end: compare with pgstream verify. If not, run the same command again."
+            ),
+            Self::Locked { .. } => {
+                "Wait for these sessions to end their transactions, or give more time with --lock-timeout.".into()
             }
+            Self::InTheWay { .. } => "Move or drop what is named, or let what depends on replaced objects go: --cascade.".into(),
+            Self::Unsteady { .. } => "Run again when nobody makes or drops anything in the target.".into(),
             Self::OtherDatabase { .. } => "Name the server's own address, not one that is shared by several servers.".into(),
             Self::Forgotten { .. } => "The target's server was restarted. Run the same command again.".into(),
         }
@@ -154,17 +246,21 @@ impl ImportError {
     /// When the same call may work.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Connection(e) | Self::Apply { source: e, .. } => e.retry(),
+            Self::Connection(e) | Self::Apply { source: e, .. } | Self::Script { source: e, .. } | Self::Commit(e) => e.retry(),
             Self::Data(e) => e.retry(),
             Self::Busy { .. } | Self::Forgotten { .. } => Retry::Now,
+            Self::Unsteady { .. } => Retry::Now,
             Self::NotEmpty { .. }
             | Self::TakenOver { .. }
             | Self::Unconfirmed { .. }
+            | Self::Locked { .. }
+            | Self::InTheWay { .. }
             | Self::HoldsRows { .. }
             | Self::CleanUp { .. }
             | Self::NotOurs { .. }
+            | Self::ScriptChanged
             | Self::OtherDatabase { .. } => Retry::AfterOperator,
-            Self::Mismatch { .. } => Retry::Never,
+            Self::Mismatch { .. } | Self::ScriptRefused { .. } | Self::ScriptIncomplete { .. } => Retry::Never,
         }
     }
 }

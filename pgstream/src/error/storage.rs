@@ -1,10 +1,10 @@
-//! What can go wrong while bytes are put where they are wanted.
+//! What can go wrong while bytes are fetched, or put where they are wanted.
 
 use std::io;
 
 use super::{ErrorCode, Retry};
 
-/// The output could not be written.
+/// An output could not be written, or an input not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
@@ -22,6 +22,16 @@ pub enum StorageError {
         /// The file, or `standard output`.
         path: String,
         /// What had been stored before, in bytes; behind a compression these are compressed bytes.
+        bytes: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An input could not be opened or read.
+    #[error("could not read {path}{}", After(if *.bytes == 0 { "open" } else { "read" }, *.bytes))]
+    Unreadable {
+        /// The file, `standard input` or `a stream`.
+        path: String,
+        /// What had been read before, in bytes; behind a decompression these are decompressed bytes.
         bytes: u64,
         /// What the system said.
         source: io::Error,
@@ -55,6 +65,7 @@ impl StorageError {
         match self {
             Self::Exists { .. } => ErrorCode::OutputExists,
             Self::Failed { .. } => ErrorCode::OutputFailed,
+            Self::Unreadable { .. } => ErrorCode::InputFailed,
             Self::ClosedPipe { .. } => ErrorCode::ClosedPipe,
             Self::Abandoned => ErrorCode::Cancelled,
         }
@@ -65,6 +76,7 @@ impl StorageError {
         match self {
             Self::Exists { .. } => "Choose another name, or replace it with --force.".into(),
             Self::Failed { source, .. } => failed_hint(source.kind()).into(),
+            Self::Unreadable { source, .. } => unreadable_hint(source.kind()).into(),
             Self::ClosedPipe { .. } => "Nothing has to be cleaned up; keep the reader running until the end.".into(),
             Self::Abandoned => "Run the same command again; nothing was left behind.".into(),
         }
@@ -73,7 +85,7 @@ impl StorageError {
     /// When the same call may work.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Exists { .. } | Self::Failed { .. } => Retry::AfterOperator,
+            Self::Exists { .. } | Self::Failed { .. } | Self::Unreadable { .. } => Retry::AfterOperator,
             Self::ClosedPipe { .. } => Retry::Never,
             Self::Abandoned => Retry::Now,
         }
@@ -89,5 +101,17 @@ fn failed_hint(kind: io::ErrorKind) -> &'static str {
         io::ErrorKind::IsADirectory => "Name a file in that folder.",
         io::ErrorKind::PermissionDenied => "Give this user the right to write there, or choose another folder.",
         _ => "Check the disk and the folder; the unfinished file was removed.",
+    }
+}
+
+fn unreadable_hint(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::NotFound => "Check the name of the file.",
+        io::ErrorKind::IsADirectory => "Name a file in that folder.",
+        io::ErrorKind::PermissionDenied => "Give this user the right to read it.",
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            "The input is cut off or damaged. Compare its size and hash with the original, and transfer it again."
+        }
+        _ => "Check where the input comes from, and that it is whole.",
     }
 }

@@ -4,6 +4,7 @@ use super::class::Class;
 use super::identity::DatabaseIdentity;
 use crate::connection::{Connection, ConnectionConfig};
 use crate::error::{GuardError, GuardRule};
+use crate::report::EndReport;
 
 const SESSION: &str = include_str!("session.sql");
 const SESSION_WITHOUT_CONTROL: &str = include_str!("session_without_control.sql");
@@ -37,6 +38,15 @@ impl Destination {
     /// How to connect. Every session that is made with it has to pass [`verify_session`](Self::verify_session).
     pub fn config(&self) -> &ConnectionConfig {
         &self.config
+    }
+
+    /// How reports call it.
+    pub(crate) fn as_end(&self) -> EndReport {
+        let mut end = EndReport::named(self.config.to_string());
+        end.server_version = Some(self.identity.server_version.clone());
+        end.database = Some(self.identity.database_name.clone());
+        end.system_identifier.clone_from(&self.identity.system_identifier);
+        end
     }
 
     /// The profile that named it.

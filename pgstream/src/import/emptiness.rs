@@ -3,8 +3,8 @@
 use tokio_postgres::types::Type;
 
 use crate::catalog::kind::{CatalogQuery, Rows, catalog_query};
-use crate::connection::Connection;
-use crate::error::CatalogError;
+use crate::connection::{Connection, ConnectionConfig};
+use crate::error::{CatalogError, ConnectionError, ImportError};
 
 use super::ledger::MARKER;
 
@@ -74,6 +74,24 @@ pub async fn contents(connection: &Connection) -> Result<Contents, CatalogError>
         contents.kinds.push(ObjectCount { kind, count, examples: row.get("examples")? });
     }
     Ok(contents)
+}
+
+/// Refuses a database that holds something.
+///
+/// # Errors
+/// [`ImportError::NotEmpty`]; [`ImportError::Connection`] when it does not answer.
+pub(crate) async fn refuse_if_not_empty(config: &ConnectionConfig) -> Result<(), ImportError> {
+    let connection = Connection::open(config).await?;
+    let contents = contents(&connection).await;
+    connection.close().await;
+    let contents = contents.map_err(|e| match e {
+        CatalogError::Connection(e) => ImportError::Connection(e),
+        e => ImportError::Connection(ConnectionError::Protocol { server: config.to_string(), problem: e.to_string() }),
+    })?;
+    match contents.count() {
+        0 => Ok(()),
+        count => Err(ImportError::NotEmpty { target: config.to_string(), count, examples: contents.describe() }),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From an archive to a live database.
+//! From an archive, or a script, to a live database.
 //!
 //! What is written is written so that it can be taken back: before anything else a marker schema with a *ledger* is committed,
 //! and every statement of the archive is committed together with its line in the ledger. Whether it can work at all is found out
@@ -14,16 +14,22 @@ mod ledger;
 mod load;
 mod plan;
 pub mod preflight;
+mod replace;
 mod schedule;
+mod script;
 mod take_back;
 mod target;
 mod watch;
 
 pub(crate) use apply::{Applied, Apply, ApplyOptions};
+pub(crate) use emptiness::refuse_if_not_empty;
 pub use emptiness::{Contents, ObjectCount, contents};
 pub(crate) use fence::{Fence, Standing};
 pub(crate) use hide::hide;
 pub(crate) use ledger::Ledger;
+pub use replace::{DropPlan, Dropped, Reach, Reason, Replacing};
+pub(crate) use replace::{Graph, Replace, ReplaceOptions};
+pub use script::{ImportOptions, ImportPlan, ImportReport, ScriptTable, import, plan_import, script_rule_words};
 pub(crate) use take_back::take_back;
 pub(crate) use target::{Target, is_binary};
 pub(crate) use watch::watch_target;

@@ -17,6 +17,10 @@ const MAX_MANIFEST_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remark {
+    /// `-- PostgreSQL database dump`, with which a database's dump begins.
+    Dump,
+    /// `-- PostgreSQL database cluster dump`, with which pg_dumpall's script begins.
+    ClusterDump,
     /// `-- Dumped from database version …`
     DumpedFrom(String),
     /// `-- Dumped by …`, such as `pg_dump version 18.1`.
@@ -31,6 +35,8 @@ impl Remark {
     pub(super) fn from_line(line: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(line).ok()?.trim_end();
         match text {
+            "-- PostgreSQL database dump" => return Some(Self::Dump),
+            "-- PostgreSQL database cluster dump" => return Some(Self::ClusterDump),
             "-- PostgreSQL database dump complete" => return Some(Self::DumpComplete),
             "-- PostgreSQL database cluster dump complete" => return Some(Self::ClusterDumpComplete),
             _ => {}

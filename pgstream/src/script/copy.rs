@@ -51,6 +51,8 @@ pub struct CopyStatement {
     pub direction: CopyDirection,
     /// How they are written.
     pub format: CopyFormat,
+    /// Something follows the other end: options, or a condition.
+    pub has_options: bool,
 }
 
 impl CopyStatement {
@@ -76,6 +78,7 @@ impl CopyStatement {
         let columns = columns(cursor)?;
         let is_from = cursor.skip_to(&["from", "to"])? == "from";
         let direction = direction(cursor.next()?, is_from)?;
+        let has_options = cursor.peek().is_some();
         let format = options(cursor, format);
         let relation = match name.as_slice() {
             [.., schema, table] => Some(QualifiedName::new(schema, table)),
@@ -83,7 +86,7 @@ impl CopyStatement {
         };
         let shown = relation.as_ref().map(QualifiedName::to_string);
         let shown = shown.or_else(|| name.first().map(|name| crate::name::display_part(name)));
-        Some(Self { relation, shown: shown.unwrap_or_else(|| "a query".into()), columns, direction, format })
+        Some(Self { relation, shown: shown.unwrap_or_else(|| "a query".into()), columns, direction, format, has_options })
     }
 }
 

@@ -32,3 +32,6 @@ pub use meta_command::MetaCommand;
 pub use reader::{MAX_STATEMENT_BYTES, ScriptReader};
 pub use setting::{Setting, SettingScope};
 pub use statement::Statement;
+#[cfg(test)]
+pub(crate) use statement::statement;
+pub(crate) use token::Cursor;

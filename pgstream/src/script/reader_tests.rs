@@ -265,6 +265,7 @@ fn places_remarks_and_the_end_are_told() {
     assert_eq!(
         whole(script.as_bytes()),
         [
+            "Remark { remark: Dump, line: 2 }",
             "Meta { command: Restrict, line: 5, offset: 38 }",
             "Remark { remark: DumpedFrom(\"18.1\"), line: 6 }",
             "Remark { remark: DumpedBy(\"pg_dump version 18.1\"), line: 7 }",

@@ -68,6 +68,12 @@ impl Statement {
         excerpt.text
     }
 
+    /// Looks at the words of the first command.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&mut Cursor<'_>) -> T) -> T {
+        let scan = self.scan();
+        look(&mut Cursor::new(self.tokens(&scan)))
+    }
+
     /// Whether the first word is this one, given in lower case.
     pub(super) fn begins_with(&self, words: &[&str]) -> bool {
         let scan = self.scan();
@@ -142,7 +148,7 @@ fn shown(text: &[u8]) -> String {
 }
 
 #[cfg(test)]
-pub(super) fn statement(text: &str) -> Statement {
+pub(crate) fn statement(text: &str) -> Statement {
     Statement {
         text: Bytes::copy_from_slice(text.as_bytes()),
         line: 1,

@@ -9,7 +9,7 @@ use memchr::memmem;
 use super::bytes::{Class, class, end_of, is_in_tag, is_in_word};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A key word or a name without quotes.
     Word,
     /// `"…"` or `U&"…"`.
@@ -24,23 +24,23 @@ pub(super) enum Kind {
 
 /// A token with its text as in the statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Token<'a> {
-    pub(super) kind: Kind,
-    pub(super) text: &'a [u8],
+pub(crate) struct Token<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) text: &'a [u8],
 }
 
 impl Token<'_> {
     /// Whether this is the key word, given in lower case.
-    pub(super) fn is(&self, word: &str) -> bool {
+    pub(crate) fn is(&self, word: &str) -> bool {
         self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word.as_bytes())
     }
 
-    pub(super) fn is_symbol(&self, byte: u8) -> bool {
+    pub(crate) fn is_symbol(&self, byte: u8) -> bool {
         self.kind == Kind::Symbol && self.text == [byte]
     }
 
     /// The name that this stands for: folded to lower case, or without its quotes.
-    pub(super) fn name(&self) -> Option<String> {
+    pub(crate) fn name(&self) -> Option<String> {
         match self.kind {
             Kind::Word => Some(String::from_utf8_lossy(self.text).chars().map(|c| c.to_ascii_lowercase()).collect()),
             Kind::QuotedName => Some(unquoted(self.text, '"')),
@@ -49,7 +49,7 @@ impl Token<'_> {
     }
 
     /// The value of a literal in plain syntax, or in any other as it is written.
-    pub(super) fn value(&self) -> Option<String> {
+    pub(crate) fn value(&self) -> Option<String> {
         match self.kind {
             Kind::Literal => Some(unquoted(self.text, '\'')),
             _ => None,
@@ -201,7 +201,7 @@ impl<'a> Iterator for Tokens<'a> {
 
 /// Reads a command key word by key word, up to its semicolon.
 #[derive(Debug, Clone)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     tokens: Tokens<'a>,
     peeked: Option<Token<'a>>,
 }
@@ -217,18 +217,18 @@ impl<'a> Cursor<'a> {
         self.peeked = self.tokens.next().filter(|token| !token.is_symbol(b';'));
     }
 
-    pub(super) fn peek(&self) -> Option<Token<'a>> {
+    pub(crate) fn peek(&self) -> Option<Token<'a>> {
         self.peeked
     }
 
-    pub(super) fn next(&mut self) -> Option<Token<'a>> {
+    pub(crate) fn next(&mut self) -> Option<Token<'a>> {
         let token = self.peeked?;
         self.advance();
         Some(token)
     }
 
     /// Whether the next token is this key word, which is then taken.
-    pub(super) fn eat(&mut self, word: &str) -> bool {
+    pub(crate) fn eat(&mut self, word: &str) -> bool {
         let is_next = self.peeked.is_some_and(|token| token.is(word));
         if is_next {
             self.next();
@@ -237,7 +237,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether all these key words are next, which are then taken; otherwise none is.
-    pub(super) fn eat_all(&mut self, words: &[&str]) -> bool {
+    pub(crate) fn eat_all(&mut self, words: &[&str]) -> bool {
         let before = self.clone();
         let are_next = words.iter().all(|word| self.eat(word));
         if !are_next {
@@ -246,7 +246,7 @@ impl<'a> Cursor<'a> {
         are_next
     }
 
-    pub(super) fn eat_symbol(&mut self, byte: u8) -> bool {
+    pub(crate) fn eat_symbol(&mut self, byte: u8) -> bool {
         let is_next = self.peeked.is_some_and(|token| token.is_symbol(byte));
         if is_next {
             self.next();
@@ -255,7 +255,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A name with dots in it: `a."B".c` is three names.
-    pub(super) fn qualified_name(&mut self) -> Vec<String> {
+    pub(crate) fn qualified_name(&mut self) -> Vec<String> {
         let mut parts = Vec::new();
         while let Some(part) = self.peeked.and_then(|token| token.name()) {
             self.next();
@@ -268,7 +268,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next token that is in no parentheses, from the next one on. Parentheses themselves are passed over.
-    pub(super) fn next_outside(&mut self) -> Option<Token<'a>> {
+    pub(crate) fn next_outside(&mut self) -> Option<Token<'a>> {
         let mut depth = 0_usize;
         loop {
             let token = self.next()?;
@@ -282,7 +282,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes over everything up to one of these key words outside of parentheses, which is taken too and given back.
-    pub(super) fn skip_to<'w>(&mut self, words: &[&'w str]) -> Option<&'w str> {
+    pub(crate) fn skip_to<'w>(&mut self, words: &[&'w str]) -> Option<&'w str> {
         while let Some(token) = self.next_outside() {
             if let Some(word) = words.iter().find(|word| token.is(word)) {
                 return Some(word);

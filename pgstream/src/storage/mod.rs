@@ -1,27 +1,33 @@
-//! Where bytes end up: a file that appears only when it is whole, standard output, or a stream in this program.
+//! Where bytes end up, and where they come from: a file, standard input and output, or a stream in this program.
 //!
-//! Three words: a [`Sink`] is what the caller wants; an [`Output`] is the blocking end that it opens; an [`OutputQueue`] is
-//! the asynchronous face of an output, which runs on a thread of its own so that disk and pipe never stop the runtime.
+//! A [`Sink`] is what the caller wants; an [`Output`] is the blocking end that it opens, and a file appears only when it is whole;
+//! an [`OutputQueue`] is the asynchronous face of an output, which runs on a thread of its own so that disk and pipe never stop the
+//! runtime. A [`Source`] and an [`InputQueue`] are the same in the other direction.
 //!
 //! This module does not compress and knows no format.
 
 mod file;
+mod input_queue;
 mod queue;
+mod source;
 mod stdout;
 mod stream;
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::error::StorageError;
 
+pub(crate) use file::sync_folder;
 pub use file::{OutputFile, PartFile};
+pub use input_queue::InputQueue;
 pub use queue::{BLOCK_BYTES, OutputQueue};
+pub use source::Source;
 pub use stdout::StandardOutput;
 pub use stream::{ByteSender, ByteStream, byte_stream};
 
 /// Where an archive goes.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Sink {
     /// A file, which appears under this name only when it is whole.
@@ -30,6 +36,19 @@ pub enum Sink {
     Stdout,
     /// A stream that somebody in this process reads, see [`byte_stream`].
     Stream(ByteSender),
+    /// Whatever the caller has: a store of its own, a file that is hashed as it is written.
+    Output(Box<dyn Output>),
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Self::Stdout => f.write_str("Stdout"),
+            Self::Stream(sender) => f.debug_tuple("Stream").field(sender).finish(),
+            Self::Output(_) => f.write_str("Output(…)"),
+        }
+    }
 }
 
 impl Sink {
@@ -48,6 +67,7 @@ impl Sink {
             Self::Path(path) => Box::new(OutputFile::create(&path, force)?),
             Self::Stdout => Box::new(StandardOutput::open()?),
             Self::Stream(sender) => Box::new(sender),
+            Self::Output(output) => output,
         })
     }
 }

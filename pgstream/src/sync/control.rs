@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::connection::{Connection, CopySession};
-use crate::error::{CatalogError, ConnectionError, Error, ImportError, Retry};
-use crate::import::{Fence, Ledger, Standing, contents, hide, take_back};
+use crate::connection::CopySession;
+use crate::error::{Error, ImportError, Retry};
+use crate::import::{Fence, Ledger, Standing, hide, refuse_if_not_empty, take_back};
 use crate::progress::Phase;
 use crate::report::{Failure, TargetState};
 
@@ -90,8 +90,8 @@ impl Attempt<'_> {
             self.run.warn(format!("took back {} objects that a run which broke off had made", taken.objects));
             self.warn_of(&taken.kept);
         }
-        if !self.options.data_only {
-            self.refuse_if_not_empty().await?;
+        if !self.options.fills_existing() {
+            refuse_if_not_empty(self.target.destination().config()).await?;
         }
         let note = format!("pgstream is loading this database (run {})", self.run.job());
         prepared.is_marked = true;
@@ -103,24 +103,9 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    fn warn_of(&self, kept: &[String]) {
+    pub(super) fn warn_of(&self, kept: &[String]) {
         for rows in kept {
             self.run.warn(format!("{rows} stay in the target: others changed or deleted them since they were loaded"));
-        }
-    }
-
-    async fn refuse_if_not_empty(&self) -> Result<(), ImportError> {
-        let config = self.target.destination().config();
-        let connection = Connection::open(config).await?;
-        let contents = contents(&connection).await;
-        connection.close().await;
-        let contents = contents.map_err(|e| match e {
-            CatalogError::Connection(e) => ImportError::Connection(e),
-            e => ImportError::Connection(ConnectionError::Protocol { server: config.to_string(), problem: e.to_string() }),
-        })?;
-        match contents.count() {
-            0 => Ok(()),
-            count => Err(ImportError::NotEmpty { target: config.to_string(), count, examples: contents.describe() }),
         }
     }
 

@@ -96,13 +96,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
     /// It is sent by the next call that waits. An error in one query does not stop those behind it, unless they are in one
     /// transaction.
     pub fn send(&mut self, sql: &str) -> Result<(), ConnectionError> {
+        self.send_bytes(sql.as_bytes())
+    }
+
+    /// As [`send`](Self::send), for text in the encoding that the session has.
+    pub(crate) fn send_bytes(&mut self, sql: &[u8]) -> Result<(), ConnectionError> {
         self.usable()?;
-        if sql.as_bytes().contains(&0) {
+        if memchr::memchr(0, sql).is_some() {
             return Err(self.protocol("a statement holds a zero byte"));
         }
-        let prologue = if sql.trim().is_empty() { "" } else { &self.prologue };
-        let message =
-            frontend_message(b'Q', &[prologue.as_bytes(), sql.as_bytes(), b"\0"]).map_err(|problem| self.protocol(&problem))?;
+        let prologue = if sql.trim_ascii().is_empty() { "" } else { &self.prologue };
+        let message = frontend_message(b'Q', &[prologue.as_bytes(), sql, b"\0"]).map_err(|problem| self.protocol(&problem))?;
         self.channel.queue(message);
         self.unanswered += 1;
         Ok(())
@@ -151,6 +155,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> WireSession<S> {
     /// Starts a `COPY … FROM STDIN`. Statements in front of it in the same text are run first.
     pub async fn copy_in(&mut self, sql: &str) -> Result<CopyIn<'_, S>, ConnectionError> {
         let is_binary = self.start_copy(sql, CopyDirection::In).await?;
+        Ok(CopyIn::new(self, is_binary))
+    }
+
+    /// Begins the `COPY … FROM STDIN` that was [sent](Self::send) first and has not been received.
+    pub(crate) async fn copy_in_sent(&mut self) -> Result<CopyIn<'_, S>, ConnectionError> {
+        self.usable()?;
+        if self.unanswered == 0 {
+            return Err(self.protocol("no query is waiting for an answer"));
+        }
+        let is_binary = self.await_copy(CopyDirection::In).await?;
         Ok(CopyIn::new(self, is_binary))
     }
 

@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use crate::error::{PreflightError, PreflightProblem};
+use crate::import::Dropped;
+use crate::progress::Run;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -14,6 +16,16 @@ pub enum Severity {
     Warning,
     /// Worth knowing.
     Note,
+}
+
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        })
+    }
 }
 
 /// One thing that was found.
@@ -31,11 +43,11 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn error(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(in crate::import) fn error(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { rule: "", severity: Severity::Error, what: what.into(), remedy: remedy.into() }
     }
 
-    pub(super) fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(in crate::import) fn warning(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(what, remedy) }
     }
 
@@ -54,12 +66,27 @@ pub struct PreflightReport {
     pub estimated_bytes: u64,
     /// Free bytes where the target keeps its data; only when that is on this machine and may be read.
     pub target_free_bytes: Option<u64>,
+    /// Whether the target holds nothing of its own.
+    pub target_is_empty: bool,
+    /// What would be dropped first, in order.
+    pub drops: Vec<Dropped>,
 }
 
 impl PreflightReport {
     /// The findings that keep the run from starting.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.severity == Severity::Error)
+    }
+
+    /// Says what is no error, as warnings and lines for the log.
+    pub(crate) fn tell(&self, run: &Run) {
+        for finding in &self.findings {
+            let text = format!("{} ({})", finding.what, finding.remedy);
+            match finding.severity {
+                Severity::Note => run.log(text),
+                _ => run.warn(text),
+            }
+        }
     }
 
     /// Itself if the run may start.
@@ -131,7 +158,13 @@ mod tests {
 
     #[test]
     fn only_errors_keep_a_run_from_starting() {
-        let report = |findings| PreflightReport { findings, estimated_bytes: 0, target_free_bytes: None };
+        let report = |findings| PreflightReport {
+            findings,
+            estimated_bytes: 0,
+            target_free_bytes: None,
+            target_is_empty: true,
+            drops: Vec::new(),
+        };
         assert!(report(vec![Finding::warning("w", "W."), Finding::note("n", "N.")]).into_result().is_ok());
         let refused = report(vec![Finding::error("e", "E."), Finding::warning("w", "W.")]).into_result().unwrap_err();
         assert!(matches!(refused, PreflightError::Failed { problems } if problems.len() == 1));

@@ -49,7 +49,7 @@ fn are(objects: u64) -> String {
 pub(super) fn target_create(situation: &Situation<'_>) -> Vec<Finding> {
     let (server, mut found) = (&situation.target.server, Vec::new());
     let role = crate::name::display_part(&crate::ddl::identifier(&server.role.name));
-    if !server.role.can_create_in_database {
+    if situation.wanted.shape.makes_schemas && !server.role.can_create_in_database {
         let database = crate::name::display_part(&crate::ddl::identifier(&server.database));
         found.push(Finding::error(
             format!("{role} may not create schemas in the target"),
@@ -73,7 +73,8 @@ pub(super) fn target_create(situation: &Situation<'_>) -> Vec<Finding> {
 /// Event triggers that would fire on what a load does.
 pub(super) fn event_triggers(situation: &Situation<'_>) -> Vec<Finding> {
     let (target, role) = (situation.target, &situation.target.server.role);
-    let fires = |enabled: char| match (role.can_stop_event_triggers, role.can_be_replica) {
+    let is_replica = situation.wanted.shape.is_replica && role.can_be_replica;
+    let fires = |enabled: char| match (role.can_stop_event_triggers, is_replica) {
         (true, _) => false,
         // Loading sessions are replica sessions then.
         (_, true) => enabled == 'A' || enabled == 'R',
