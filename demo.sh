@@ -14,6 +14,7 @@ Starts two PostgreSQL servers, calls one of them production, fills it with a web
   2  the same into production: refused
   3  a sync whose connection is killed halfway: still proven
   4  one changed row: found
+  5  a backup with one flipped byte: found
 
   --keep    leave servers and folder as they are at the end, to go on by hand
   --clean   stop servers and delete folders that --keep left, and what was built for the demo
@@ -245,6 +246,7 @@ export PRODUCTION_DATABASE_URL=postgres://postgres@127.0.0.1:$production_port/sh
 export LOCAL_DATABASE_URL=postgres://postgres@127.0.0.1:$local_port/shop
 export PGSTREAM_PROFILE_AGAIN_URL=postgres://postgres@127.0.0.1:$local_port/again
 export PGSTREAM_STATE_DIRECTORY=$scratch/state
+export BACKUP_DIRECTORY=$scratch/backups
 PATH=$repository/target/$PROFILE:$bin:\$PATH
 END
 # The folder is empty: a .env of yours is not read.
@@ -322,6 +324,24 @@ sql -p "$local_port" -d shop -c "$change" || fail "the row could not be changed"
 step 5 pgstream verify --from production --to local
 grep -q shop.orders report.txt || fail "the report does not name the table"
 
+headline "5. a backup; then one of its bytes is flipped, as a bad disk does"
+step 0 pgstream backup create --from production
+backup_time=$(sed -n 's/^time: *\([^,]*\).*/\1/p' report.txt)
+folder=$(sed -n 's/^to: *//p' report.txt)
+step 0 pgstream backup verify latest --level 2
+# flip FILE: changes one bit of the byte in the middle, and leaves the size as it is.
+flip() {
+    middle=$(($(wc -c <"$1") / 2))
+    byte=$(od -An -v -tu1 -j "$middle" -N 1 "$1" | tr -d ' ')
+    # shellcheck disable=SC2059 # the format is the byte
+    printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$middle" conv=notrunc 2>/dev/null
+}
+say ""
+say "one bit in the middle of $folder/database.sql.zst is flipped"
+flip "$folder/database.sql.zst" || fail "the byte could not be flipped"
+step 5 pgstream backup verify latest
+grep -q 'database.sql.zst, from byte' report.txt || fail "the report does not name the file"
+
 headline "For comparison: pg_dump | psql, which compares nothing"
 say ""
 say "\$ pg_dump \"\$PRODUCTION_DATABASE_URL\" | psql -q \"postgres://postgres@127.0.0.1:$local_port/by_pg_dump\""
@@ -336,8 +356,8 @@ say ""
 say "All of it came out as told, in $(($(date +%s) - began)) s:"
 say "  proven    rows: $proof; counted and compared by hash, twice, once through a killed connection"
 say "  refused   writing to production (exit code 3)"
-say "  found     one changed row in shop.orders (exit code 5)"
-say "  time      $sync_time with every row compared; pg_dump | psql: $peer_time, nothing compared"
+say "  found     one changed row in shop.orders (exit code 5), and one flipped bit in a backup (exit code 5)"
+say "  time      $sync_time with every row compared; pg_dump | psql: $peer_time, nothing compared; the backup: $backup_time"
 say "  memory    $memory"
 say "Next: README.md shows how to install it and name your own databases."
 finish 0

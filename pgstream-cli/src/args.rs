@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use pgstream::backup::{CreateOptions, Level, PruneOptions, RestoreOptions};
 use pgstream::catalog::Filter;
 use pgstream::export::ExportOptions;
 use pgstream::import::ImportOptions;
@@ -51,8 +52,21 @@ Examples:
   pgstream sync --from production --to local
   pgstream sync --from production --to local --plan
   pgstream sync --from production --to dev -j 4 --verify checksum
+  pgstream sync --from production --to local --mode replace --plan
   pgstream sync --from production --to staging --confirm staging/shop
   pgstream sync --from production --to postgres:///scratch -n sales";
+
+const BACKUP_EXAMPLES: &str = "\
+Examples:
+  pgstream backup create --from production --label reason=release
+  pgstream backup list
+  pgstream backup verify latest --level 2
+  pgstream backup restore latest --to local
+  pgstream backup prune --keep-last 7 --dry-run
+
+A backup is named by its whole name, by a beginning of it that no other one
+has, or as 'latest'. They are kept in --dir, else in BACKUP_DIRECTORY, else in
+$XDG_DATA_HOME/pgstream/backups";
 
 const VERIFY_EXAMPLES: &str = "\
 Examples:
@@ -87,7 +101,7 @@ Examples:
   pgstream man sync | man -l -
   pgstream man --all ./man1";
 
-/// Export, sync and compare PostgreSQL databases, proven and without accidents
+/// Export, sync, back up and compare PostgreSQL databases, proven and without accidents
 #[derive(Debug, Parser)]
 #[command(name = "pgstream", version, after_help = FIRST_STEPS, subcommand_required = true, arg_required_else_help = true)]
 #[command(disable_help_subcommand = true, propagate_version = true, max_term_width = 120)]
@@ -120,6 +134,13 @@ pub(crate) enum Command {
     /// Copy a database into another one, and prove that everything arrived
     #[command(after_help = SYNC_EXAMPLES)]
     Sync(Box<SyncArgs>),
+    /// Make, list, verify, restore and remove backups
+    #[command(after_help = BACKUP_EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
+    Backup {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: BackupAction,
+    },
     /// Compare the contents of two databases: tables, rows, sequences, large objects
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(Box<VerifyArgs>),
@@ -154,6 +175,7 @@ impl Command {
             Self::Export(_) => "export",
             Self::Import(_) => "import",
             Self::Sync(_) => "sync",
+            Self::Backup { action } => action.name(),
             Self::Verify(_) => "verify",
             Self::Check(_) => "check",
             Self::Inspect(_) => "inspect",
@@ -169,6 +191,7 @@ impl Command {
             Self::Sync(args) => !args.plan,
             Self::Import(args) => !args.plan,
             Self::Export(_) | Self::Verify(_) => true,
+            Self::Backup { action } => !matches!(action, BackupAction::List(_) | BackupAction::Show(_)),
             _ => false,
         }
     }
@@ -207,6 +230,8 @@ pub(crate) struct ImportArgs {
     #[arg(long)]
     pub(crate) show_values: bool,
     #[command(flatten)]
+    pub(crate) safety: SafetyArgs,
+    #[command(flatten)]
     pub(crate) guard: GuardArgs,
     #[command(flatten)]
     pub(crate) options: ImportOptions,
@@ -224,6 +249,8 @@ pub(crate) struct SyncArgs {
     #[arg(long)]
     pub(crate) plan: bool,
     #[command(flatten)]
+    pub(crate) safety: SafetyArgs,
+    #[command(flatten)]
     pub(crate) guard: GuardArgs,
     #[command(flatten)]
     pub(crate) options: SyncOptions,
@@ -237,6 +264,128 @@ pub(crate) struct GuardArgs {
     /// Go on though this protected profile cannot be reached and was never identified
     #[arg(long, value_name = "PROFILE", help_heading = GUARD)]
     pub(crate) accept_unidentified: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackupAction {
+    /// Read a database into a new backup
+    Create(Box<BackupCreateArgs>),
+    /// List the backups
+    List(BackupListArgs),
+    /// Show what a backup holds
+    Show(BackupShowArgs),
+    /// Find out whether backups are what they were when they were made; exit code 5 if one is not
+    Verify(BackupVerifyArgs),
+    /// Verify a backup and load it into a database
+    Restore(Box<BackupRestoreArgs>),
+    /// Remove old backups; what is damaged neither counts nor goes
+    Prune(BackupPruneArgs),
+}
+
+impl BackupAction {
+    /// The command's words.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "backup create",
+            Self::List(_) => "backup list",
+            Self::Show(_) => "backup show",
+            Self::Verify(_) => "backup verify",
+            Self::Restore(_) => "backup restore",
+            Self::Prune(_) => "backup prune",
+        }
+    }
+}
+
+/// Where backups are.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct BackupPlace {
+    /// The folder that backups are kept in; not given: BACKUP_DIRECTORY, else $XDG_DATA_HOME/pgstream/backups
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupCreateArgs {
+    /// The database to read: a profile, a postgres:// URL or a conninfo string
+    #[arg(long, value_name = "SRC")]
+    pub(crate) from: String,
+    /// Written on the backup, to find it by; may be repeated
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = parse_label)]
+    pub(crate) labels: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) place: BackupPlace,
+    #[command(flatten)]
+    pub(crate) options: CreateOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupListArgs {
+    /// Show folders too that were never finished, or are being made
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) place: BackupPlace,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupShowArgs {
+    /// The backup's name, a beginning of it, or 'latest'
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) place: BackupPlace,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupVerifyArgs {
+    /// The backup's name, a beginning of it, or 'latest'
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) id: Option<String>,
+    /// Every backup
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How thoroughly
+    #[arg(long, value_enum, value_name = "LEVEL", default_value = "1")]
+    pub(crate) level: Level,
+    #[command(flatten)]
+    pub(crate) place: BackupPlace,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupRestoreArgs {
+    /// The backup's name, a beginning of it, or 'latest'
+    pub(crate) id: String,
+    /// The database to write
+    #[arg(long, value_name = "DB")]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) safety: SafetyArgs,
+    #[command(flatten)]
+    pub(crate) place: BackupPlace,
+    #[command(flatten)]
+    pub(crate) guard: GuardArgs,
+    #[command(flatten)]
+    pub(crate) options: RestoreOptions,
+}
+
+/// Whether what is overwritten is saved first.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SafetyArgs {
+    /// Make no backup of what is in the target before something is added to it or replaced
+    #[arg(long)]
+    pub(crate) no_backup: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupPruneArgs {
+    #[command(flatten)]
+    pub(crate) options: PruneOptions,
+    #[command(flatten)]
+    pub(crate) place: BackupPlace,
+}
+
+fn parse_label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("a label is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[derive(Debug, Args)]

@@ -3,18 +3,21 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 
+use pgstream::backup::{BackupSet, RestoreOptions, RestoreReport};
 use pgstream::catalog::Filter;
 use pgstream::connection::Environment;
 use pgstream::export::{ExportOptions, ExportReport, InspectReport};
 use pgstream::guard::{self, AdmitRequest, Destination, EnvFile, FileMemory, GuardMemory, NamedDatabase, Profiles};
 use pgstream::import::{ImportOptions, ImportPlan, ImportReport};
+use pgstream::operation::{SafetyBackups, Saved};
 use pgstream::storage::{Sink, Source};
 use pgstream::sync::{CheckReport, SyncOptions, SyncPlan, SyncReport, VerifyOptions, VerifyReport};
-use pgstream::{Failure, GuardError, Phase, Run, TargetState};
+use pgstream::{Failure, GuardError, Mode, Phase, Run, TargetState};
 
-use crate::args::{Globals, GuardArgs};
-use crate::place::may_hold_password;
+use crate::args::{Globals, GuardArgs, SafetyArgs};
+use crate::place::{Place, may_hold_password};
 use crate::report::Problem;
+use crate::usage::WrongUsage;
 
 /// What every command works in.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +47,8 @@ impl Context {
 pub(crate) struct Databases {
     profiles: Profiles,
     memory: FileMemory,
+    /// Where backups are kept if no other folder is named; `None` where there is no home directory.
+    backups: Option<String>,
 }
 
 impl Databases {
@@ -60,7 +65,7 @@ impl Databases {
         let environment = with_file(environment, named.as_ref());
         let profiles = Profiles::load(&environment, named.as_ref(), found.as_ref())?;
         profiles.warnings().iter().for_each(|warning| run.warn(warning.clone()));
-        Ok(Self { profiles, memory })
+        Ok(Self { profiles, memory, backups: backup_directory(&environment) })
     }
 
     /// The profiles.
@@ -71,6 +76,32 @@ impl Databases {
     /// What is remembered of protected ones.
     pub(crate) fn memory(&self) -> &dyn GuardMemory {
         &self.memory
+    }
+
+    /// The backups in the folder that is named, or in the one that the environment means.
+    pub(crate) fn backups(&self, named: Option<&str>) -> Result<BackupSet, WrongUsage> {
+        let directory = named.or(self.backups.as_deref()).filter(|directory| !directory.is_empty());
+        let Some(directory) = directory else {
+            let hint = "Name a folder with --dir, or set BACKUP_DIRECTORY.";
+            return Err(WrongUsage::new("there is no folder to keep backups in", hint));
+        };
+        match Place::parse(directory) {
+            Place::Store => {
+                Err(WrongUsage::new("backups in s3:// are not supported yet", "Name a folder of this machine with --dir."))
+            }
+            Place::File(path) => Ok(BackupSet::in_directory(path)),
+            _ => Ok(BackupSet::in_directory(directory)),
+        }
+    }
+
+    /// Where what is overwritten is saved first; `None` where nothing will be, or that is not wanted.
+    fn safety(&self, args: &SafetyArgs, mode: Mode) -> Result<Option<SafetyBackups>, WrongUsage> {
+        if args.no_backup || mode == Mode::Empty {
+            return Ok(None);
+        }
+        // The folder must be one that backups can be kept in.
+        self.backups(None)?;
+        Ok(self.backups.as_deref().map(SafetyBackups::beside))
     }
 
     /// The database that the word after `option` names.
@@ -124,6 +155,16 @@ fn state_directory(environment: &Environment) -> Result<PathBuf, GuardError> {
     })
 }
 
+/// Where backups are kept. Source: XDG Base Directory Specification.
+fn backup_directory(environment: &Environment) -> Option<String> {
+    if let Some(own) = environment.var("BACKUP_DIRECTORY").filter(|path| !path.is_empty()) {
+        return Some(own.to_owned());
+    }
+    let named = environment.var("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = named.or_else(|| environment.home().map(|home| home.join(".local/share")))?;
+    base.join("pgstream/backups").to_str().map(str::to_owned)
+}
+
 /// Two databases, and what the operator says about the second.
 #[derive(Debug)]
 pub(crate) struct Pair<'a> {
@@ -148,9 +189,15 @@ impl<'a> Pair<'a> {
     }
 
     /// Copies the one into the other.
-    pub(crate) async fn sync(&self, context: &Context, args: &GuardArgs, options: &SyncOptions) -> Result<SyncReport, Problem> {
+    pub(crate) async fn sync(
+        &self,
+        context: &Context,
+        (args, safety): (&GuardArgs, &SafetyArgs),
+        options: &SyncOptions,
+    ) -> Result<Saved<SyncReport>, Problem> {
+        let safety = self.databases.safety(safety, options.mode)?;
         let destination = self.admit(context, args).await?;
-        Ok(pgstream::sync::sync(self.source.config(), destination, options, &context.run).await?)
+        Ok(pgstream::operation::sync(self.source.config(), destination, options, safety.as_ref(), &context.run).await?)
     }
 
     /// What a sync would do.
@@ -187,11 +234,26 @@ pub(crate) async fn import(
     databases: &Databases,
     from: Source,
     target: &NamedDatabase,
-    args: &GuardArgs,
+    (args, safety): (&GuardArgs, &SafetyArgs),
     options: &ImportOptions,
-) -> Result<ImportReport, Problem> {
+) -> Result<Saved<ImportReport>, Problem> {
+    let safety = databases.safety(safety, options.mode)?;
     let destination = databases.admit(context, None, target, args, options.globals).await?;
-    Ok(pgstream::import::import(from, destination, options, &context.run).await?)
+    Ok(pgstream::operation::import(from, destination, options, safety.as_ref(), &context.run).await?)
+}
+
+/// Loads a backup into a database.
+pub(crate) async fn restore(
+    context: &Context,
+    databases: &Databases,
+    (backups, id): (&BackupSet, &str),
+    target: &NamedDatabase,
+    (args, safety): (&GuardArgs, &SafetyArgs),
+    options: &RestoreOptions,
+) -> Result<Saved<RestoreReport>, Problem> {
+    let safety = databases.safety(safety, options.import.mode)?;
+    let destination = databases.admit(context, None, target, args, options.import.globals).await?;
+    Ok(pgstream::operation::restore(backups, id, destination, options, safety.as_ref(), &context.run).await?)
 }
 
 /// What an import of a file would do.
@@ -289,6 +351,21 @@ mod tests {
             assert_eq!(state_directory(&environment).unwrap(), Path::new(expected));
         }
         assert!(state_directory(&Environment::empty()).is_err());
+    }
+
+    #[test]
+    fn the_folder_of_backups_follows_the_environment() {
+        let home = || Environment::empty().with("HOME", "/home/fred");
+        let cases = [
+            (home(), Some("/home/fred/.local/share/pgstream/backups")),
+            (home().with("XDG_DATA_HOME", "/data"), Some("/data/pgstream/backups")),
+            (home().with("XDG_DATA_HOME", "relative"), Some("/home/fred/.local/share/pgstream/backups")),
+            (home().with("BACKUP_DIRECTORY", "/own"), Some("/own")),
+            (Environment::empty(), None),
+        ];
+        for (environment, expected) in cases {
+            assert_eq!(backup_directory(&environment).as_deref(), expected);
+        }
     }
 
     #[tokio::test]

@@ -59,7 +59,7 @@ impl Exit {
     pub(crate) fn of(code: ErrorCode) -> Self {
         use ErrorCode as E;
         match code {
-            E::ConnectionString | E::OptionInvalid | E::ProfileUnknown | E::ProfileInvalid => Self::Usage,
+            E::ConnectionString | E::OptionInvalid | E::ProfileUnknown | E::ProfileInvalid | E::BackupUnknown => Self::Usage,
             // Without its memory the guard cannot tell, and then it refuses.
             E::GuardRefused | E::GuardUnidentified | E::GuardMemory => Self::Refused,
             E::PreflightFailed
@@ -69,7 +69,8 @@ impl Exit {
             | E::CatalogUnsupportedObject
             | E::CatalogEncoding
             | E::FilterMatchesNothing
-            | E::OutputExists => Self::Preflight,
+            | E::OutputExists
+            | E::BackupUnusable => Self::Preflight,
             E::VerificationFailed => Self::Different,
             E::Cancelled => Self::Cancelled,
             E::ClosedPipe => Self::ClosedPipe,

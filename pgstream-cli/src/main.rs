@@ -77,7 +77,8 @@ async fn watched(cli: Cli, started: Instant) -> Exit {
     let is_stdout_taken = cli.command.writes_to_stdout();
     let look = Look::choose(is_json, cli.command.is_long());
     let screen = Screen::start(look);
-    let run = pgstream::Run::named(format!("{command}-{}", std::process::id()), screen.observer());
+    let job = format!("{}-{}", command.replace(' ', "-"), std::process::id());
+    let run = pgstream::Run::named(job, screen.observer());
     let context = Context { run: run.clone() };
     let (outcome, signals) = match Signals::watch(&run) {
         Ok(signals) => (commands::run(cli, &context).await, signals),

@@ -246,7 +246,15 @@ struct Facts {
     stored_bytes: Option<u64>,
     seconds: f64,
     peak_memory_bytes: Option<u64>,
+    safety_backup: Option<SafetyFacts>,
     warnings: Vec<String>,
+}
+
+/// What was saved before something was overwritten.
+#[derive(Debug, Deserialize)]
+struct SafetyFacts {
+    id: String,
+    directory: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -300,6 +308,8 @@ impl Facts {
         lines.push(format!("time:    {}{}", duration(Duration::from_secs_f64(self.seconds.max(0.0))), self.rate(moved)));
         lines.extend(self.peak_memory_bytes.map(|memory| format!("memory:  {} at most", bytes(memory))));
         lines.extend(self.target.map(|target| format!("target:  {}", meaning(target))));
+        let safety = self.safety_backup.as_ref();
+        lines.extend(safety.map(|safety| format!("before:  backup {} in {}", safety.id, safety.directory)));
         // They were told when they came up, which may be thousands of lines ago.
         lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
         lines

@@ -9,7 +9,6 @@ use crate::place::{redact, shown};
 const COMMANDS_NOT_YET: &[(&str, &str)] = &[
     ("restore", "load a script: pgstream import --from FILE --to DB"),
     ("dump", "pgstream's word for it is: pgstream export --from SRC --to FILE"),
-    ("backup", "write a compressed script: pgstream export --from SRC --to FILE.sql.zst"),
     ("diff", "compare two databases: pgstream verify --from A --to B"),
     ("swap", "load into an empty database: pgstream sync --from SRC --to DB"),
     ("jobs", "run the command itself: pgstream sync --from SRC --to DB"),
@@ -155,7 +154,7 @@ fn told(error: &clap::Error) -> String {
 
 /// The command that this program was called with, for errors of clap that do not tell it.
 fn called() -> Option<&'static str> {
-    let names = ["export", "import", "sync", "verify", "check", "inspect", "profiles", "completions", "man"];
+    let names = ["export", "import", "sync", "backup", "verify", "check", "inspect", "profiles", "completions", "man"];
     std::env::args().find_map(|word| names.into_iter().find(|name| *name == word))
 }
 
@@ -196,7 +195,7 @@ fn command_not_yet(word: &str) -> Option<WrongUsage> {
     let message = format!("`pgstream {word}` is not supported by this version");
     Some(WrongUsage::new(
         message,
-        format!("This version can export, import, sync, verify, check and inspect. Instead: {instead}."),
+        format!("This version can export, import, sync, back up, verify, check and inspect. Instead: {instead}."),
     ))
 }
 

@@ -1,6 +1,7 @@
 //! Export, import, back up and sync PostgreSQL databases natively over the wire protocol.
 
 pub mod archive;
+pub mod backup;
 pub mod catalog;
 pub mod connection;
 pub mod data;
@@ -10,6 +11,7 @@ pub mod export;
 pub mod guard;
 pub mod import;
 pub mod name;
+pub mod operation;
 pub mod ordering;
 pub mod progress;
 pub mod report;
@@ -18,8 +20,8 @@ pub mod storage;
 pub mod sync;
 
 pub use error::{
-    ArchiveError, CatalogError, ConnectionError, DataError, Error, ErrorCode, GuardError, GuardRule, ImportError, Result, Retry,
-    ScriptError, ServerError, StorageError,
+    ArchiveError, BackupError, CatalogError, ConnectionError, DataError, Error, ErrorCode, GuardError, GuardRule, ImportError,
+    Result, Retry, ScriptError, ServerError, StorageError,
 };
 pub use name::QualifiedName;
 pub use progress::{Event, EventType, Observer, Phase, Run};

@@ -1,5 +1,6 @@
 //! The command line as a script sees it: exit code, standard output, standard error.
 
+mod backups;
 mod comparisons;
 mod exports;
 mod imports;
@@ -139,9 +140,12 @@ async fn a_password_in_an_argument_is_warned_of_and_shown_nowhere() {
 
 #[tokio::test]
 async fn what_is_not_supported_exits_with_2_and_says_what_is() {
-    for words in
-        ["restore --from a.sql --to local", "sync --from a --to b --mode swap", "export --from a --to s3://b/k", "backup list"]
-    {
+    for words in [
+        "restore --from a.sql --to local",
+        "sync --from a --to b --mode swap",
+        "export --from a --to s3://b/k",
+        "backup list --dir s3://b/k",
+    ] {
         let outcome = Pgstream::new(words.split_whitespace()).run().await.expect_code(2);
         assert!(outcome.stderr.contains("not supported") && outcome.stderr.contains("\nhint:  "), "{words}: {}", outcome.stderr);
     }

@@ -148,6 +148,7 @@ async fn a_server_process_that_does_not_know_that_we_left_is_not_waited_for_when
     let (url, run) = (source.url_through(from.address()), watched.run.clone());
     let running = tokio::spawn(async move { try_sync_into(&url, admitted, &SyncOptions::default(), &run).await });
     to.wait_until(|all| all.iter().any(|c| c.bytes_up > 1_000_000)).await;
+    from.set_rules(Vec::new());
     // All of them: the writer's lock is held by such a one, too.
     assert!(to.cut(End::HalfOpen, |_| true) > 1);
     running.await.expect("no panic").unwrap_or_else(|failure| panic!("{}", explain(&failure)));

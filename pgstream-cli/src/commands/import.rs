@@ -30,14 +30,14 @@ pub(crate) async fn run(args: &ImportArgs, context: &Context, databases: &Databa
         let finished = Finished::new(&plan)?.reading(describe(&plan));
         return Ok(if plan.is_ready { finished } else { finished.ending(Exit::Preflight) });
     }
-    let imported = engine::import(context, databases, from, &target, &args.guard, &args.options).await;
+    let imported = engine::import(context, databases, from, &target, (&args.guard, &args.safety), &args.options).await;
     let report = imported.inspect_err(|problem| {
         if args.show_values {
             show_values(problem);
         }
     })?;
     let finished = Finished::new(&report)?;
-    let is_success = report.is_proven() || args.options.accept_unproven;
+    let is_success = report.report.is_proven() || args.options.accept_unproven;
     Ok(if is_success { finished } else { finished.ending(Exit::Failed) })
 }
 

@@ -1,5 +1,6 @@
 //! One file per command: what the words mean, which call into the library, what to do next.
 
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod export;
@@ -28,6 +29,7 @@ pub(crate) async fn run(cli: Cli, context: &Context) -> Outcome {
         Command::Export(args) => export::run(args, context, &load()?).await,
         Command::Import(args) => import::run(args, context, &load()?).await,
         Command::Sync(args) => sync::run(args, context, &load()?).await,
+        Command::Backup { action } => backup::run(action, context, &load()?).await,
         Command::Verify(args) => verify::run(args, context, &load()?).await,
         Command::Check(args) => check::run(args, context, &load()?).await,
         Command::Inspect(args) => inspect::run(args, context, &load()?).await,

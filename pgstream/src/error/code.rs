@@ -90,6 +90,12 @@ error_codes! {
     ApplyFailed = "apply_failed",
     /// What arrived is not what was read.
     VerificationFailed = "verification_failed",
+    /// No backup has that name, or several begin with it.
+    BackupUnknown = "backup_unknown",
+    /// The backup is incomplete, of a newer pgstream, or in use.
+    BackupUnusable = "backup_unusable",
+    /// The folder of backups, or something in it, could not be read or removed.
+    BackupUnreadable = "backup_unreadable",
     /// An input was not the same when it was read again.
     InputChanged = "input_changed",
     /// An input could not be read.

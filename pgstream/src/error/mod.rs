@@ -5,6 +5,7 @@
 //! No error holds a password or the value of a cell in what it prints.
 
 mod archive;
+mod backup;
 mod catalog;
 mod code;
 mod connection;
@@ -17,6 +18,7 @@ mod server;
 mod storage;
 
 pub use archive::ArchiveError;
+pub use backup::BackupError;
 pub use catalog::CatalogError;
 pub use code::ErrorCode;
 pub use connection::ConnectionError;
@@ -98,6 +100,9 @@ pub enum Error {
     /// See [`GuardError`].
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// See [`BackupError`].
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// See [`ScriptError`].
     #[error(transparent)]
     Script(#[from] ScriptError),
@@ -116,6 +121,7 @@ impl Error {
             Self::Storage(e) => e.code(),
             Self::Archive(e) => e.code(),
             Self::Guard(e) => e.code(),
+            Self::Backup(e) => e.code(),
             Self::Script(e) => e.code(),
         }
     }
@@ -132,6 +138,7 @@ impl Error {
             Self::Storage(e) => e.hint(),
             Self::Archive(e) => e.hint(),
             Self::Guard(e) => e.hint(),
+            Self::Backup(e) => e.hint(),
             Self::Script(e) => e.hint(),
         }
     }
@@ -148,6 +155,7 @@ impl Error {
             Self::Storage(e) => e.retry(),
             Self::Archive(e) => e.retry(),
             Self::Guard(e) => e.retry(),
+            Self::Backup(e) => e.retry(),
             Self::Script(e) => e.retry(),
         }
     }

@@ -27,7 +27,7 @@ mod write;
 
 use std::time::{Duration, Instant};
 
-use crate::archive::{ArchiveWriter, Compression, FinishedArchive, Format, Manifest, PlainWriter, SourceIdentity};
+use crate::archive::{ArchiveWriter, Compression, FinishedArchive, Format, Manifest, PlainWriter, SourceIdentity, Toc};
 use crate::catalog::{Catalog, Selection, Snapshot};
 use crate::connection::{Connection, ConnectionConfig};
 use crate::error::{Error, ErrorCode, PreflightError, PreflightProblem};
@@ -59,7 +59,20 @@ const TICK: Duration = Duration::from_millis(500);
 /// `run.cancel()` ends the backends at the source, leaves no file, and makes this return the code `cancelled`. Dropping the
 /// future does the same without waiting.
 pub async fn export(source: &ConnectionConfig, to: Sink, options: &ExportOptions, run: &Run) -> Result<ExportReport, Failure> {
-    let is_file = matches!(to, Sink::Path(_));
+    let (report, _) = export_listed(source, to, options, run).await?;
+    run.announce(EventType::Report);
+    Ok(report)
+}
+
+/// As [`export`], with the table of contents of what was written, and without the event that tells of the report.
+pub(crate) async fn export_listed(
+    source: &ConnectionConfig,
+    to: Sink,
+    options: &ExportOptions,
+    run: &Run,
+) -> Result<(ExportReport, Toc), Failure> {
+    // An output of the caller's publishes nothing before it is finished, as a file does.
+    let is_file = matches!(to, Sink::Path(_) | Sink::Output(_));
     run.enter(Phase::Preflight);
     let source = &source.with_application_name(&format!("pgstream:{}", run.job()));
     let exported = tokio::select! {
@@ -67,9 +80,6 @@ pub async fn export(source: &ConnectionConfig, to: Sink, options: &ExportOptions
         exported = write_archive(source, to, options, run) => exported,
         () = run.tick(TICK) => unreachable!("ticks do not end"),
     };
-    if exported.is_ok() {
-        run.announce(EventType::Report);
-    }
     exported.map_err(|error| {
         // What went into a stream stays there; before the schema nothing is written into any output.
         let is_untouched = is_file || run.phase() == Phase::Preflight;
@@ -78,7 +88,12 @@ pub async fn export(source: &ConnectionConfig, to: Sink, options: &ExportOptions
     })
 }
 
-async fn write_archive(source: &ConnectionConfig, to: Sink, options: &ExportOptions, run: &Run) -> Result<ExportReport, Error> {
+async fn write_archive(
+    source: &ConnectionConfig,
+    to: Sink,
+    options: &ExportOptions,
+    run: &Run,
+) -> Result<(ExportReport, Toc), Error> {
     let started = Instant::now();
     let to = Output::open(to, options)?;
     if options.jobs > 1 {
@@ -102,11 +117,11 @@ async fn write_archive(source: &ConnectionConfig, to: Sink, options: &ExportOpti
     let result = held.write(&snapshot, to).await;
     let kind = snapshot.kind();
     snapshot.release().await;
-    let (finished, written) = match result {
+    let (finished, written, toc) = match result {
         Err(error) if error.code() == ErrorCode::Cancelled && run.is_cancelled() => return Err(Error::Cancelled),
         result => result?,
     };
-    Ok(ExportReport {
+    let report = ExportReport {
         from: end_report(source, &identity),
         to: name,
         format: Format::Plain,
@@ -123,7 +138,8 @@ async fn write_archive(source: &ConnectionConfig, to: Sink, options: &ExportOpti
         milliseconds: started.elapsed().as_millis().try_into().unwrap_or(u64::MAX),
         warnings: run.warnings(),
         manifest: finished.manifest,
-    })
+    };
+    Ok((report, toc))
 }
 
 /// Who the source is. A server that only answers like PostgreSQL is refused here.
@@ -162,6 +178,7 @@ impl Output {
         let compression = options.compression.or_else(by_name).unwrap_or_default();
         let name = match &to {
             Sink::Stdout => "standard output".to_owned(),
+            Sink::Output(_) => "an output".to_owned(),
             _ => path.unwrap_or_else(|| "a stream".to_owned()),
         };
         let output = compression.encode(to.open(options.force)?)?;
@@ -179,7 +196,7 @@ struct Held<'a> {
 }
 
 impl Held<'_> {
-    async fn write(&self, snapshot: &Snapshot, to: Output) -> Result<(FinishedArchive, Written), Error> {
+    async fn write(&self, snapshot: &Snapshot, to: Output) -> Result<(FinishedArchive, Written, Toc), Error> {
         let mut manifest = Manifest::new(self.source_identity(), jiff::Timestamp::now().to_string());
         manifest.options = self.options.describe();
         choose::check_unsupported(self.catalog, self.options.skip_unsupported, self.run)?;
@@ -196,7 +213,7 @@ impl Held<'_> {
         result?;
         let written = work.finish(&mut manifest);
         let finished = unless_cancelled(self.run, async { Ok(writer.finish(manifest).await?) }).await?;
-        Ok((finished, written))
+        Ok((finished, written, toc))
     }
 
     async fn check_unchanged(&self, snapshot: &Snapshot, work: &mut Work<'_>) -> Result<(), Error> {

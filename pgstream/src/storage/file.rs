@@ -188,8 +188,8 @@ fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes the name durable, not only the bytes.
-fn sync_folder(path: &Path) -> io::Result<()> {
+/// Makes the name durable, not only the bytes: syncs the folder that `path` lies in.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(not(unix)) {
         return Ok(());
     }

@@ -13,11 +13,13 @@ mod source;
 mod stdout;
 mod stream;
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::error::StorageError;
 
+pub(crate) use file::sync_folder;
 pub use file::{OutputFile, PartFile};
 pub use input_queue::InputQueue;
 pub use queue::{BLOCK_BYTES, OutputQueue};
@@ -26,7 +28,6 @@ pub use stdout::StandardOutput;
 pub use stream::{ByteSender, ByteStream, byte_stream};
 
 /// Where an archive goes.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Sink {
     /// A file, which appears under this name only when it is whole.
@@ -35,6 +36,19 @@ pub enum Sink {
     Stdout,
     /// A stream that somebody in this process reads, see [`byte_stream`].
     Stream(ByteSender),
+    /// Whatever the caller has: a store of its own, a file that is hashed as it is written.
+    Output(Box<dyn Output>),
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Self::Stdout => f.write_str("Stdout"),
+            Self::Stream(sender) => f.debug_tuple("Stream").field(sender).finish(),
+            Self::Output(_) => f.write_str("Output(…)"),
+        }
+    }
 }
 
 impl Sink {
@@ -53,6 +67,7 @@ impl Sink {
             Self::Path(path) => Box::new(OutputFile::create(&path, force)?),
             Self::Stdout => Box::new(StandardOutput::open()?),
             Self::Stream(sender) => Box::new(sender),
+            Self::Output(output) => output,
         })
     }
 }
