@@ -60,9 +60,20 @@ pub(super) fn class(byte: u8) -> Class {
     CLASSES[usize::from(byte)]
 }
 
+/// One look-up per byte of a word, of which scripts have many.
+const IN_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = matches!(CLASSES[byte], Class::Letter | Class::Digit | Class::Dollar);
+        byte += 1;
+    }
+    table
+};
+
 /// Whether a word can go on with this byte.
 pub(super) fn is_in_word(byte: u8) -> bool {
-    matches!(class(byte), Class::Letter | Class::Digit | Class::Dollar)
+    IN_WORD[usize::from(byte)]
 }
 
 /// Whether the tag of a dollar quote can go on with this byte.
@@ -71,6 +82,6 @@ pub(super) fn is_in_tag(byte: u8) -> bool {
 }
 
 /// The first place from `at` on whose byte is not as wanted, or the end.
-pub(super) fn end_of(bytes: &[u8], at: usize, is_wanted: fn(u8) -> bool) -> usize {
+pub(super) fn end_of(bytes: &[u8], at: usize, is_wanted: impl Fn(u8) -> bool) -> usize {
     bytes[at..].iter().position(|byte| !is_wanted(*byte)).map_or(bytes.len(), |length| at + length)
 }

@@ -117,6 +117,9 @@ pub(super) struct Lexer {
 /// So much is kept of the beginning of a word: more than any word has that is looked for.
 const WORD_KEPT: usize = 16;
 
+/// So much of a literal is looked at byte by byte.
+const SHORT_LITERAL: usize = 24;
+
 impl Lexer {
     pub(super) fn new() -> Self {
         Self {
@@ -384,9 +387,7 @@ impl Lexer {
     }
 
     fn literal(&mut self, piece: Piece<'_>, at: usize, has_escapes: bool) -> Step {
-        let rest = &piece.bytes[at..];
-        let found = if has_escapes { memchr3(b'\'', b'\\', 0, rest) } else { memchr2(b'\'', 0, rest) };
-        let Some(end) = self.skip(piece, at, found) else { return (piece.bytes.len(), Some(Stop::More)) };
+        let Some(end) = self.end_of_literal(piece, at, has_escapes) else { return (piece.bytes.len(), Some(Stop::More)) };
         match (piece.bytes[end], piece.next(end)) {
             (0, _) => (end, Some(Stop::Nul)),
             (_, Next::Unknown) => (end, Some(Stop::More)),
@@ -400,6 +401,24 @@ impl Lexer {
             (_, Next::Byte(byte)) if !matches!(byte, b'\n' | 0) => (end + 2, None),
             _ => (end + 1, None),
         }
+    }
+
+    /// The next byte of a literal that means something.
+    fn end_of_literal(&mut self, piece: Piece<'_>, at: usize, has_escapes: bool) -> Option<usize> {
+        let rest = &piece.bytes[at..];
+        // Most literals of a dump are shorter than a search for their end takes to begin.
+        for (length, byte) in rest.iter().take(SHORT_LITERAL).enumerate() {
+            match byte {
+                b'\'' | 0 => return Some(at + length),
+                b'\\' if has_escapes => return Some(at + length),
+                b'\n' => self.line += 1,
+                _ => {}
+            }
+        }
+        let at = at + rest.len().min(SHORT_LITERAL);
+        let rest = &piece.bytes[at..];
+        let found = if has_escapes { memchr3(b'\'', b'\\', 0, rest) } else { memchr2(b'\'', 0, rest) };
+        self.skip(piece, at, found)
     }
 
     /// Two quotes within a name end it and begin another one, which comes to the same.
