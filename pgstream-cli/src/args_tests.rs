@@ -143,6 +143,7 @@ fn options_that_stand_in_the_tables_of_missing_ones_do_not_exist() {
                 ("--plan", "sync"),
                 ("--plan", "import"),
                 ("--globals", "import"),
+                ("--encoding", "import"),
                 ("--no-table-access-method", "export"),
                 ("--restrict-key", "export"),
                 ("--no-backup", "import"),
