@@ -19,8 +19,10 @@ use crate::report::{Proven, TableReport, Verify};
 use super::fence::Fence;
 use super::load::{LoadInto, Loaded, Loader};
 use super::plan::{LoadPlan, Work, units};
+use super::replace::Dropped;
 use super::target::Target;
 use control::Step;
+pub(crate) use statement::{with_defaults, with_owner};
 
 /// How many statements are on their way before we wait for the first answer.
 const PIPELINE: usize = 64;
@@ -42,6 +44,8 @@ pub(crate) struct ApplyOptions {
     pub(crate) source_major: u32,
     /// Rows into tables that are there already.
     pub(crate) is_data_only: bool,
+    /// And these tables may hold rows.
+    pub(crate) appends: bool,
 }
 
 /// What was applied.
@@ -55,6 +59,8 @@ pub(crate) struct Applied {
     pub(crate) large_objects: u64,
     /// What was proven.
     pub(crate) proven: Proven,
+    /// What was dropped to make room.
+    pub(crate) dropped: Vec<Dropped>,
 }
 
 /// What holds its rows, and is not proven yet.
@@ -121,13 +127,19 @@ impl Apply<'_> {
         self.surviving(control, &plan, Step::After).await?;
         if self.options.is_data_only {
             // A value that is set is set for good, whatever becomes of the transaction: so after everything that may fail.
-            self.record_sequences(control, &plan).await?;
+            let values = self.record_sequences(control, &plan, values).await?;
             self.set_sequences(control, &plan, &values).await?;
         }
         self.end(control, &plan).await?;
         let mut tables: Vec<TableReport> = loaded.iter().map(|part| TableReport { proven, ..part.report() }).collect();
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
-        Ok(Applied { tables, sequences: plan.sequences.len() as u64, large_objects: plan.large_objects.len() as u64, proven })
+        Ok(Applied {
+            tables,
+            sequences: plan.sequences.len() as u64,
+            large_objects: plan.large_objects.len() as u64,
+            proven,
+            dropped: Vec::new(),
+        })
     }
 
     fn plan_work(&self, plan: &LoadPlan) {
@@ -167,11 +179,12 @@ impl Apply<'_> {
         self.run.enter(Phase::Data);
         let run = self.run.child();
         let mut loader = Loader::new(self.snapshot, self.target, self.fence, self.options.source_major, &run);
+        let into = if self.options.appends { LoadInto::Added(self.options.verify) } else { LoadInto::Existing };
         let mut loaded = Vec::new();
         let mut result = Ok(());
         for group in &plan.groups {
             let _shown = self.run.working_on(group.target().table.to_string());
-            match loader.load(group, LoadInto::Existing).await {
+            match loader.load(group, into).await {
                 Ok(filled) => {
                     filled.iter().for_each(|_| self.run.table_done());
                     loaded.extend(filled);

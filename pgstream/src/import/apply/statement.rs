@@ -24,7 +24,7 @@ impl Apply<'_> {
 }
 
 /// An entry's SQL behind the settings that it was made for.
-pub(super) fn with_defaults(entry: &TocEntry) -> String {
+pub(crate) fn with_defaults(entry: &TocEntry) -> String {
     let mut sql = Ddl::new();
     if let Some(tablespace) = &entry.tablespace {
         sql.sql("SET default_tablespace = ").literal(tablespace).end();
@@ -37,7 +37,7 @@ pub(super) fn with_defaults(entry: &TocEntry) -> String {
 }
 
 /// An entry's SQL, and the owner at once: for what is made when everything was verified.
-pub(super) fn with_owner(entry: &TocEntry) -> String {
+pub(crate) fn with_owner(entry: &TocEntry) -> String {
     let mut sql = Ddl::new();
     sql.deparsed(&with_defaults(entry)).deparsed(&entry.set_owner);
     sql.into_string()
