@@ -217,6 +217,7 @@ impl Held<'_> {
     }
 
     async fn check_unchanged(&self, snapshot: &Snapshot, work: &mut Work<'_>) -> Result<(), Error> {
+        snapshot.check().await?;
         if self.options.output.data_only {
             return Ok(());
         }

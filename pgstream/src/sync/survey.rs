@@ -96,8 +96,10 @@ impl Survey {
         }
     }
 
-    /// Whether the source's definitions are still those that were read: what changed is told, or an error with `strict`.
+    /// Whether all rows were there to be read, and the source's definitions are still those that were read: what changed is told,
+    /// or an error with `strict`.
     pub(super) async fn check_unchanged(&self, options: &SyncOptions, run: &Run) -> Result<(), Error> {
+        self.snapshot.check().await?;
         if options.fills_existing() {
             return Ok(());
         }

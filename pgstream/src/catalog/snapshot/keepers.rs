@@ -1,5 +1,9 @@
 //! Two sessions that hold a snapshot which any number of others join.
 //!
+//! On a standby a lost keeper is not replaced. Replay that removes what the snapshot sees ends every session that had it when
+//! it looked, one after the other: a keeper that came later would outlive that, and read tables without the removed rows. As it
+//! is, both keepers are gone then, and whoever [checks](Keepers::check) at the end is told.
+//!
 //! A keeper also lends itself as a reader where a lock cannot be had any more, because another session is queued behind ours.
 
 use std::sync::Arc;
@@ -27,6 +31,7 @@ pub(super) struct Keepers {
     config: ConnectionConfig,
     pins: String,
     lock_tables: Vec<QualifiedName>,
+    is_standby: bool,
     /// The snapshot's name, as `pg_export_snapshot()` gave it last.
     name: Mutex<String>,
     keepers: [Mutex<Option<CopySession>>; 2],
@@ -36,7 +41,12 @@ impl Keepers {
     pub(super) fn new(config: ConnectionConfig, held: Held) -> Self {
         let Held { first, second, name, pins, lock_tables } = held;
         let keepers = [Mutex::new(Some(first)), Mutex::new(Some(second))];
-        Self { config, pins, lock_tables, name: Mutex::new(name), keepers }
+        Self { config, pins, lock_tables, is_standby: false, name: Mutex::new(name), keepers }
+    }
+
+    /// The same, of a server that is or is not a standby.
+    pub(super) fn on_standby(self, is_standby: bool) -> Self {
+        Self { is_standby, ..self }
     }
 
     pub(super) fn config(&self) -> &ConnectionConfig {
@@ -72,6 +82,14 @@ impl Keepers {
             }
         }
         Err(self.all_lost(None))
+    }
+
+    /// Whether everything that was read was there to be read: on a standby, a keeper must have lived through it all.
+    pub(super) async fn check(&self) -> Result<(), CatalogError> {
+        match self.is_standby {
+            true => self.mend().await,
+            false => Ok(()),
+        }
     }
 
     /// A session of its own in the snapshot.
@@ -131,7 +149,9 @@ impl Keepers {
         let session = survivor.as_mut().expect("matched as present");
         let name = export_snapshot(session).await?;
         *self.name.lock().await = name;
-        *empty = self.replace_keeper().await;
+        if !self.is_standby {
+            *empty = self.replace_keeper().await;
+        }
         Ok(())
     }
 

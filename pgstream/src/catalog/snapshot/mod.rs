@@ -220,7 +220,7 @@ impl Snapshot {
                     let held = match (keepers, one) {
                         (Some(keepers), _) => {
                             main.close().await;
-                            Held::Exported(Arc::new(*keepers))
+                            Held::Exported(Arc::new(keepers.on_standby(catalog.database.is_in_recovery)))
                         }
                         (None, why) => Held::single(config, main, why.unwrap_or(OneConnection::NoExport), run),
                     };
@@ -293,6 +293,18 @@ impl Snapshot {
         match &self.held {
             Held::Exported(keepers) => Ok(Asker::Own(Box::new(Connection::open(keepers.config()).await?))),
             Held::Single(single) => Ok(Asker::Only(single.asker().await?)),
+        }
+    }
+
+    /// Whether all that was read is whole: to be asked behind the last row. On a standby, replay may have removed rows from under
+    /// a session that joined at the wrong moment; whoever held the snapshot then is gone.
+    ///
+    /// # Errors
+    /// [`CatalogError::SnapshotLost`], [`CatalogError::ConnectionLost`].
+    pub(crate) async fn check(&self) -> Result<(), CatalogError> {
+        match &self.held {
+            Held::Exported(keepers) => keepers.check().await,
+            Held::Single(single) => single.reader().await.map(drop),
         }
     }
 

@@ -90,7 +90,10 @@ async fn compare(a: &ConnectionConfig, b: &ConnectionConfig, options: &VerifyOpt
         run.warn(format!("{name} is unlogged and cannot be read on a standby: it is not compared"));
     }
     let comparison = Comparison { a: &a, b: &b, unreadable: &unreadable, jobs: options.job_count(), run };
-    let compared = comparison.make(&mut report).await;
+    let compared = match comparison.make(&mut report).await {
+        Ok(()) => try_join(a.snapshot.check(), b.snapshot.check()).await.map(drop).map_err(Error::from),
+        Err(error) => Err(error),
+    };
     a.snapshot.release().await;
     b.snapshot.release().await;
     compared?;
