@@ -52,6 +52,7 @@ Examples:
   pgstream sync --from production --to local
   pgstream sync --from production --to local --plan
   pgstream sync --from production --to dev -j 4 --verify checksum
+  pgstream sync --from production --to local --mode replace --plan
   pgstream sync --from production --to staging --confirm staging/shop
   pgstream sync --from production --to postgres:///scratch -n sales";
 
@@ -248,6 +249,8 @@ pub(crate) struct SyncArgs {
     #[arg(long)]
     pub(crate) plan: bool,
     #[command(flatten)]
+    pub(crate) safety: SafetyArgs,
+    #[command(flatten)]
     pub(crate) guard: GuardArgs,
     #[command(flatten)]
     pub(crate) options: SyncOptions,
@@ -367,7 +370,7 @@ pub(crate) struct BackupRestoreArgs {
 /// Whether what is overwritten is saved first.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SafetyArgs {
-    /// Make no backup of what is in the target before something is added to it
+    /// Make no backup of what is in the target before something is added to it or replaced
     #[arg(long)]
     pub(crate) no_backup: bool,
 }

@@ -189,9 +189,15 @@ impl<'a> Pair<'a> {
     }
 
     /// Copies the one into the other.
-    pub(crate) async fn sync(&self, context: &Context, args: &GuardArgs, options: &SyncOptions) -> Result<SyncReport, Problem> {
+    pub(crate) async fn sync(
+        &self,
+        context: &Context,
+        (args, safety): (&GuardArgs, &SafetyArgs),
+        options: &SyncOptions,
+    ) -> Result<Saved<SyncReport>, Problem> {
+        let safety = self.databases.safety(safety, options.mode)?;
         let destination = self.admit(context, args).await?;
-        Ok(pgstream::sync::sync(self.source.config(), destination, options, &context.run).await?)
+        Ok(pgstream::operation::sync(self.source.config(), destination, options, safety.as_ref(), &context.run).await?)
     }
 
     /// What a sync would do.

@@ -43,8 +43,12 @@ pub enum Mode {
     /// The target holds no objects of users; if the run fails it holds none again.
     #[default]
     Empty,
-    /// Whatever the target holds stays, and more comes to it. Imports only.
+    /// Whatever the target holds stays. A sync adds rows to tables that are there, and takes them out again if it fails; an import
+    /// does what the script says, or nothing.
     Append,
+    /// What the source also has is dropped and loaded anew, in one transaction: readers see the old or the new, and after a
+    /// failure the old is there as it was. Syncs only.
+    Replace,
 }
 
 /// What a run left in the target.

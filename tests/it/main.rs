@@ -1,8 +1,10 @@
 //! Integration tests: one binary, so that all tests share the clusters of one run.
 
+mod append;
 mod backup;
 mod cancel;
 mod cli;
+mod connection_cases;
 mod cycles;
 mod dependencies;
 mod documentation;
@@ -20,10 +22,14 @@ mod loading;
 mod marker;
 mod pooler;
 mod preflight;
+mod replace;
 mod script;
+mod secrets;
 mod server;
+mod snapshots;
 mod standby;
 mod sync;
 mod sync_options;
 mod syncing;
+mod types;
 mod verify;

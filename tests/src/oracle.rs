@@ -85,7 +85,7 @@ pub fn pg_dump(url: &str, arguments: &[&str]) -> Result<Vec<u8>, String> {
 /// What pg_dump printed.
 pub fn pg_dump_script(url: &str) -> Result<String, String> {
     let script = pg_dump(url, &[])?;
-    Ok(String::from_utf8_lossy(&script).replacen("\nSET transaction_timeout = 0;\n", "\n", 1))
+    Ok(schema::without_marks(&String::from_utf8_lossy(&script)).replacen("\nSET transaction_timeout = 0;\n", "\n", 1))
 }
 
 /// Runs the newest installed client program in a clean environment and gives its output.

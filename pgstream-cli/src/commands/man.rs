@@ -57,4 +57,24 @@ mod tests {
             assert!(page.contains("Examples:"), "{}", command.get_name());
         }
     }
+
+    /// Whoever asks for help, or for the manual page, is told of every option what it does.
+    #[test]
+    fn every_option_is_documented() {
+        let mut top = Cli::command();
+        top.build();
+        let mut commands: Vec<&clap::Command> = top.get_subcommands().collect();
+        commands.extend(top.get_subcommands().flat_map(clap::Command::get_subcommands));
+        for command in commands {
+            let page = page(command).expect("a page is text");
+            for argument in command.get_arguments() {
+                let (name, help) = (argument.get_id(), argument.get_help().map(ToString::to_string).unwrap_or_default());
+                assert!(help.split(' ').count() >= 2 && !help.ends_with('.'), "{name} of {}: {help:?}", command.get_name());
+                let Some(long) = argument.get_long().filter(|_| !argument.is_hide_set()) else { continue };
+                // In a manual page a hyphen is written as `\-`.
+                let escaped = format!("\\-\\-{}", long.replace('-', "\\-"));
+                assert!(page.contains(&escaped), "--{long} is not in the manual page of {}", command.get_name());
+            }
+        }
+    }
 }

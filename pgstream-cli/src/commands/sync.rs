@@ -2,7 +2,8 @@
 
 use pgstream::Proven;
 use pgstream::catalog::Filter;
-use pgstream::sync::{SyncOptions, SyncPlan};
+use pgstream::import::Reason;
+use pgstream::sync::{Mode, SyncOptions, SyncPlan};
 
 use crate::Outcome;
 use crate::args::{GuardArgs, SyncArgs};
@@ -24,9 +25,9 @@ pub(crate) async fn run(args: &SyncArgs, context: &Context, databases: &Database
         let finished = Finished::new(&plan)?.reading(describe(&plan));
         return Ok(finished.next_if(is_plain(&args.guard, &args.options), || format!("pgstream check {ends}")));
     }
-    let report = pair.sync(context, &args.guard, &args.options).await?;
+    let report = pair.sync(context, (&args.guard, &args.safety), &args.options).await?;
     let finished = Finished::new(&report)?;
-    let is_success = report.proven != Proven::None || args.options.accept_unproven || args.options.schema_only;
+    let is_success = report.report.proven != Proven::None || args.options.accept_unproven || args.options.schema_only;
     Ok(match is_success {
         true => finished.next_if(is_whole(args), || format!("pgstream verify {ends}")),
         false => finished.ending(Exit::Failed),
@@ -35,8 +36,9 @@ pub(crate) async fn run(args: &SyncArgs, context: &Context, databases: &Database
 
 /// Whether everything was copied, so that a comparison of everything finds no difference.
 fn is_whole(args: &SyncArgs) -> bool {
-    let SyncOptions { filter, schema_only, data_only, skip_unsupported, .. } = &args.options;
-    args.guard == GuardArgs::default() && *filter == Filter::default() && !(*schema_only || *data_only || *skip_unsupported)
+    let SyncOptions { filter, mode, schema_only, data_only, skip_unsupported, .. } = &args.options;
+    let is_part = *schema_only || *data_only || *skip_unsupported || *mode == Mode::Append;
+    args.guard == GuardArgs::default() && *filter == Filter::default() && !is_part
 }
 
 /// What would be done, for people.
@@ -46,19 +48,38 @@ fn describe(plan: &SyncPlan) -> String {
     let rows = (count(plan.tables.len() as u64), bytes(plan.bytes));
     lines.push(format!("rows:    {} tables, {} at the source, {} at the same time", rows.0, rows.1, plan.jobs));
     lines.push(format!("objects: {}", count(plan.entries.len() as u64)));
+    lines.extend(
+        (!plan.drops.is_empty()).then(|| format!("dropped: {} first, in the same transaction", count(plan.drops.len() as u64))),
+    );
+    lines.extend(plan.findings.iter().map(|finding| format!("{:<8} {}", format!("{}:", finding.severity), finding.what)));
     let kinds = by_kind(plan.entries.iter().map(|entry| entry.kind)).into_iter();
     let kinds: Vec<_> = kinds.map(|(kind, number)| [kind.to_owned(), count(number)]).collect();
     let mut tables = Table::new(["TABLE", "SIZE", "ROWS TRAVEL AS", "WRITTEN"], [Left, Right, Left, Left]);
     for table in &plan.tables {
-        let written = if table.is_frozen { "frozen, by one writer" } else { "through the partitioned table" };
+        let written = match (table.is_frozen, plan.mode) {
+            (true, _) => "frozen, by one writer",
+            (_, Mode::Append) => "behind the rows that are there",
+            _ => "through the partitioned table",
+        };
         let cells = [relation(&table.schema, &table.name), bytes(table.bytes), table.format.to_owned(), written.to_owned()];
         tables.row(cells);
     }
     let mut objects = Table::new(["OBJECTS TO MAKE", "COUNT"], [Left, Right]);
     kinds.into_iter().for_each(|cells| objects.row(cells));
+    let mut drops = Table::new(["OBJECTS TO DROP", "WHY"], [Left, Left]);
+    plan.drops.iter().for_each(|dropped| drops.row([dropped.to_string(), why(dropped.reason).to_owned()]));
+    lines.extend(drops.section(SHOWN_TABLES, "objects; --json lists all"));
     lines.extend(objects.section(usize::MAX, ""));
     lines.extend(tables.section(SHOWN_TABLES, "tables; --json lists all"));
     lines.join("\n")
+}
+
+fn why(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Replaced => "replaced",
+        Reason::Pruned => "the source has none (--prune)",
+        _ => "depends on what goes (--cascade)",
+    }
 }
 
 /// How many of each, most first.
@@ -87,6 +108,8 @@ mod tests {
             ("--exclude-table-data log", false),
             ("--schema-only", false),
             ("--data-only", false),
+            ("--mode append", false),
+            ("--mode replace", true),
             ("--skip-unsupported", false),
             ("--confirm staging/shop", false),
             ("--accept-unidentified production", false),

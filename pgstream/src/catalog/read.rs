@@ -35,6 +35,7 @@ pub fn queries_for(major: u32) -> Vec<(&'static str, String)> {
     let mut queries: Vec<_> = all.map(|query| (query.name, version_tags::for_version(query.sql, major))).collect();
     queries.push(("blockers.sql", include_str!("blockers.sql").to_owned()));
     queries.push(("rewritten.sql", include_str!("rewritten.sql").to_owned()));
+    queries.push(("unreadable.sql", include_str!("unreadable.sql").to_owned()));
     queries
 }
 

@@ -67,6 +67,11 @@ impl ServerVersion {
         self.major() >= 15
     }
 
+    /// A `"char"` beyond ASCII is shown as a backslash and octal digits; before, as the byte itself.
+    pub const fn shows_char_in_octal(self) -> bool {
+        self.major() >= 15
+    }
+
     /// Publications can name columns, filter rows and cover schemas.
     pub const fn has_publication_filters(self) -> bool {
         self.major() >= 15

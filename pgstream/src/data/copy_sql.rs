@@ -31,10 +31,26 @@ fn options(format: CopyFormat, is_frozen: bool) -> &'static str {
     }
 }
 
+/// A column of a query, as itself or as a type whose text is the same on every server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueryColumn {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it is read as, if not as itself.
+    pub(crate) read_as: Option<&'static str>,
+}
+
 /// `COPY (SELECT columns FROM ONLY relation) TO STDOUT`: for columns and relations that COPY does not read by name.
-pub(crate) fn copy_query_to_stdout(relation: &QualifiedName, columns: &[String]) -> String {
+pub(crate) fn copy_query_to_stdout(relation: &QualifiedName, columns: &[QueryColumn]) -> String {
     let mut ddl = Ddl::new();
-    ddl.sql("COPY (SELECT ").idents(columns.iter().map(String::as_str)).sql(" FROM ONLY ").name(relation).sql(") TO STDOUT");
+    ddl.sql("COPY (SELECT ");
+    for (number, column) in columns.iter().enumerate() {
+        ddl.sql(if number == 0 { "" } else { ", " }).ident(&column.name);
+        if let Some(type_name) = column.read_as {
+            ddl.sql("::").sql(type_name);
+        }
+    }
+    ddl.sql(" FROM ONLY ").name(relation).sql(") TO STDOUT");
     ddl.into_string()
 }
 
@@ -64,5 +80,13 @@ mod tests {
         let columns = ["x".to_owned(), "select".to_owned()];
         assert_eq!(copy_to_stdout(&table, &columns, CopyFormat::Text), "COPY public.\"a b\" (x, \"select\") TO STDOUT");
         assert_eq!(copy_from_stdin(&table, &[], CopyFormat::Text, true), "COPY public.\"a b\" FROM STDIN WITH (FREEZE)");
+    }
+
+    #[test]
+    fn a_query_reads_a_column_as_another_type_where_asked() {
+        let column = |name: &str, read_as| QueryColumn { name: name.into(), read_as };
+        let columns = [column("x", None), column("C", Some("pg_catalog.int4"))];
+        let copy = copy_query_to_stdout(&QualifiedName::new("public", "t"), &columns);
+        assert_eq!(copy, "COPY (SELECT x, \"C\"::pg_catalog.int4 FROM ONLY public.t) TO STDOUT");
     }
 }

@@ -14,11 +14,11 @@ mod sink;
 mod stream_hasher;
 
 pub(crate) use content_hash::{ContentHash, RowHasher};
-pub(crate) use copy_sql::{CopyFormat, copy_from_stdin, copy_query_to_stdout, copy_to_stdout};
+pub(crate) use copy_sql::{CopyFormat, QueryColumn, copy_from_stdin, copy_query_to_stdout, copy_to_stdout};
 pub(crate) use large_object::{LargeObjectContent, LargeObjectHasher, hash_large_objects, read_large_object_lengths};
 pub(crate) use read_query::hash_copy;
 pub(crate) use read_table::TableReader;
 pub(crate) use read_values::ValueReader;
-pub(crate) use sequence_value::{SequenceValue, read_sequence_values};
+pub(crate) use sequence_value::{SequenceValue, read_directions, read_sequence_values};
 pub(crate) use sink::{CopyInSink, NullSink, RowSink, SinkError};
 pub(crate) use stream_hasher::StreamHasher;

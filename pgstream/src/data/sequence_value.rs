@@ -24,6 +24,13 @@ pub(crate) struct SequenceValue {
 }
 
 impl SequenceValue {
+    /// Itself or the other one, whichever has handed out more.
+    pub(crate) fn or_further(self, other: Self, is_descending: bool) -> Self {
+        let reached =
+            |value: &Self| (if is_descending { -i128::from(value.last_value) } else { value.last_value.into() }, value.is_called);
+        if reached(&other) > reached(&self) { other } else { self }
+    }
+
     /// `SELECT pg_catalog.setval(…);`
     pub(crate) fn render_set(&self) -> String {
         let mut name = Ddl::new();
@@ -63,9 +70,44 @@ pub(crate) async fn read_sequence_values(
     Ok(values)
 }
 
+/// Which of `sequences` count downwards, in their order.
+///
+/// # Errors
+/// Whatever the statements may give.
+pub(crate) async fn read_directions(session: &mut CopySession, sequences: &[SequenceData]) -> Result<Vec<bool>, ConnectionError> {
+    let mut directions = Vec::with_capacity(sequences.len());
+    for some in sequences.chunks(PER_MESSAGE) {
+        let mut sql = Ddl::new();
+        for sequence in some {
+            let mut name = Ddl::new();
+            name.name(&sequence.name);
+            sql.sql("SELECT seqincrement < 0 FROM pg_catalog.pg_sequence WHERE seqrelid = ").literal(name.as_str());
+            sql.sql("::pg_catalog.regclass; ");
+        }
+        let results = session.simple(sql.as_str()).await?;
+        directions.extend(results.iter().map(|result| result.text(0, 0) == Some("t")));
+    }
+    Ok(directions)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_further_of_two_values_depends_on_the_direction() {
+        let value = |last_value, is_called| SequenceValue { name: QualifiedName::new("s", "q"), last_value, is_called };
+        for (a, b, is_descending, expected) in [
+            (value(1, true), value(5, false), false, value(5, false)),
+            (value(5, false), value(5, true), false, value(5, true)),
+            (value(9, true), value(5, true), false, value(9, true)),
+            (value(-9, true), value(-5, true), true, value(-9, true)),
+            (value(-1, true), value(i64::MIN, true), true, value(i64::MIN, true)),
+        ] {
+            assert_eq!(a.clone().or_further(b.clone(), is_descending), expected, "{a:?} {b:?}");
+            assert_eq!(b.or_further(a, is_descending), expected);
+        }
+    }
 
     #[test]
     fn the_name_travels_as_a_literal() {

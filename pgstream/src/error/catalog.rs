@@ -43,6 +43,16 @@ pub enum CatalogError {
         /// Who holds the conflicting lock.
         blockers: String,
     },
+    /// The role may not read what was chosen, and so may not lock it.
+    #[error("cannot read {count} of the chosen tables: {examples}")]
+    Unreadable {
+        /// How many.
+        count: usize,
+        /// Some of them.
+        examples: String,
+        /// Who may not, quoted.
+        role: String,
+    },
     /// Both connections that held the snapshot are gone.
     #[error("the snapshot was lost: both connections that held it ended")]
     SnapshotLost {
@@ -124,6 +134,7 @@ impl CatalogError {
             Self::Unstable { .. } | Self::Changed { .. } => ErrorCode::CatalogUnstable,
             Self::Cancelled => ErrorCode::Cancelled,
             Self::LockTimeout { .. } => ErrorCode::LockTimeout,
+            Self::Unreadable { .. } => ErrorCode::PreflightFailed,
             Self::SnapshotLost { .. } | Self::ConnectionLost { .. } => ErrorCode::SnapshotLost,
             Self::NotSerializable => ErrorCode::PreflightFailed,
             Self::NotUtf8 { .. } => ErrorCode::CatalogEncoding,
@@ -149,6 +160,10 @@ impl CatalogError {
             Self::Changed { .. } => "Run again when nobody changes definitions, or without --strict.".into(),
             Self::Cancelled => "Run the same command again when you want it.".into(),
             Self::LockTimeout { .. } => "Wait for the blocking session to end, or give more time with --lock-timeout.".into(),
+            Self::Unreadable { role, .. } => format!(
+                "Grant SELECT on them and USAGE on their schemas (14 and newer: GRANT pg_read_all_data TO {role};), or leave them \
+                 out with --exclude-table or --exclude-schema."
+            ),
             Self::SnapshotLost { .. } => "Run the same command again. The server's log says why it ended the connections.".into(),
             Self::ConnectionLost { .. } => {
                 "Run the same command again; over a single connection nothing can go on where it was. Through a pooler, look at its \
@@ -181,6 +196,7 @@ impl CatalogError {
             Self::ConnectionLost { source } => source.retry(),
             Self::Decode { .. } | Self::FilterMatchesNothing { .. } | Self::Pattern { .. } => Retry::Never,
             Self::Unsupported { .. }
+            | Self::Unreadable { .. }
             | Self::NotSerializable
             | Self::NotUtf8 { .. }
             | Self::Unfinished { .. }

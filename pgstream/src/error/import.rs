@@ -124,6 +124,32 @@ pub enum ImportError {
         /// How it was lost.
         source: ConnectionError,
     },
+    /// What is to be replaced is in use, and was longer than we wait.
+    #[error("could not lock what is to be replaced in {target} within {seconds} seconds: {blockers}")]
+    Locked {
+        /// The target.
+        target: String,
+        /// Who holds locks on it.
+        blockers: String,
+        /// How long we waited.
+        seconds: u64,
+    },
+    /// Something in the target keeps what is there from being replaced.
+    #[error("cannot replace what is in {target}: {examples} ({count} in all)")]
+    InTheWay {
+        /// The target.
+        target: String,
+        /// How many things.
+        count: usize,
+        /// Some of them.
+        examples: String,
+    },
+    /// The target was changed again and again while it was to be replaced.
+    #[error("could not replace what is there, since it was changed meanwhile: {what}")]
+    Unsteady {
+        /// What was seen last.
+        what: String,
+    },
     /// The server forgot what it had confirmed.
     #[error("the target lost what it had confirmed: {problem}")]
     Forgotten {
@@ -161,6 +187,9 @@ impl ImportError {
             Self::NotEmpty { .. } | Self::HoldsRows { .. } => ErrorCode::TargetNotEmpty,
             Self::Busy { .. } | Self::TakenOver { .. } => ErrorCode::TargetBusy,
             Self::Unconfirmed { source, .. } => source.code(),
+            Self::Locked { .. } => ErrorCode::LockTimeout,
+            Self::InTheWay { .. } => ErrorCode::PreflightFailed,
+            Self::Unsteady { .. } => ErrorCode::CatalogUnstable,
             Self::Mismatch { .. } => ErrorCode::VerificationFailed,
             Self::OtherDatabase { .. } => ErrorCode::GuardRefused,
         }
@@ -200,11 +229,15 @@ impl ImportError {
                 "The sessions of this run were ended while it stood still, and another run went on. The target is that run's."
                     .into()
             }
-            Self::Unconfirmed { .. } => {
-                "If the target has no schema pgstream_loading, the run had come to its end: compare with pgstream verify. If it \
-                 has, run the same command again."
-                    .into()
+            Self::Unconfirmed { transaction, .. } => format!(
+                "Ask the target what became of it: SELECT pg_xact_status('{transaction}'). If it was committed, the run had come to its \
+                 end: compare with pgstream verify. If not, run the same command again."
+            ),
+            Self::Locked { .. } => {
+                "Wait for these sessions to end their transactions, or give more time with --lock-timeout.".into()
             }
+            Self::InTheWay { .. } => "Move or drop what is named, or let what depends on replaced objects go: --cascade.".into(),
+            Self::Unsteady { .. } => "Run again when nobody makes or drops anything in the target.".into(),
             Self::OtherDatabase { .. } => "Name the server's own address, not one that is shared by several servers.".into(),
             Self::Forgotten { .. } => "The target's server was restarted. Run the same command again.".into(),
         }
@@ -216,9 +249,12 @@ impl ImportError {
             Self::Connection(e) | Self::Apply { source: e, .. } | Self::Script { source: e, .. } | Self::Commit(e) => e.retry(),
             Self::Data(e) => e.retry(),
             Self::Busy { .. } | Self::Forgotten { .. } => Retry::Now,
+            Self::Unsteady { .. } => Retry::Now,
             Self::NotEmpty { .. }
             | Self::TakenOver { .. }
             | Self::Unconfirmed { .. }
+            | Self::Locked { .. }
+            | Self::InTheWay { .. }
             | Self::HoldsRows { .. }
             | Self::CleanUp { .. }
             | Self::NotOurs { .. }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::connection::{CopySession, ServerVersion, pin_settings};
+use crate::connection::{CopySession, ServerVersion, TransactionStatus, pin_settings};
 use crate::data::{ContentHash, CopyFormat, StreamHasher};
 use crate::ddl::Ddl;
 use crate::error::{ConnectionError, ImportError};
@@ -49,8 +49,8 @@ pub(crate) fn expectations(loaded: &[Loaded]) -> Vec<Expectation> {
 pub(crate) async fn check_table(session: &mut CopySession, expected: &Expectation, verify: Verify) -> Result<(), ImportError> {
     let found = match verify {
         Verify::None => return Ok(()),
-        Verify::Rows => format!("{} rows", count_rows(session, expected, None).await?),
-        Verify::Checksum => describe(&hash_pinned(session, expected).await?),
+        Verify::Rows => format!("{} rows", count_rows(session, &expected.table, expected.is_root, Rows::All).await?),
+        Verify::Checksum => describe(&hash_rows(session, expected, Rows::All).await?),
     };
     let wanted = match verify {
         Verify::Checksum => describe(&expected.content),
@@ -62,21 +62,73 @@ pub(crate) async fn check_table(session: &mut CopySession, expected: &Expectatio
     }
 }
 
+/// Compares the rows that this transaction has put into a table with those that were read. `before`: how many the table had.
+/// Nobody else may write to it meanwhile.
+///
+/// # Errors
+/// As [`check_table`].
+pub(crate) async fn check_added(
+    session: &mut CopySession,
+    expected: &Expectation,
+    before: u64,
+    verify: Verify,
+) -> Result<(), ImportError> {
+    let mismatch = |expected_rows: String, found: String| ImportError::Mismatch {
+        relation: format!("what was added to {}", expected.table),
+        expected: expected_rows,
+        found,
+    };
+    if verify == Verify::None {
+        return Ok(());
+    }
+    let (rows, after) = (expected.content.rows(), count_rows(session, &expected.table, expected.is_root, Rows::All).await?);
+    if after.checked_sub(before) != Some(rows) {
+        let found = i128::from(after) - i128::from(before);
+        return Err(mismatch(format!("{rows} rows"), format!("{found} rows")));
+    }
+    if verify == Verify::Checksum {
+        let found = hash_rows(session, expected, Rows::OfThisTransaction).await?;
+        if describe(&found) != describe(&expected.content) {
+            return Err(mismatch(describe(&expected.content), describe(&found)));
+        }
+    }
+    Ok(())
+}
+
+/// Which rows of a table are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// All that the table has.
+    All,
+    /// Those that were written by the transaction that reads.
+    OfThisTransaction,
+}
+
+impl Rows {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::All => "",
+            Self::OfThisTransaction => " WHERE xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid",
+        }
+    }
+}
+
 fn describe(content: &ContentHash) -> String {
     format!("{} rows with hash {content}", content.rows())
 }
 
-/// How many rows there are, or how many of them fulfil a condition.
-pub(super) async fn count_rows(
+/// How many rows a table holds, or the tables below a root.
+///
+/// # Errors
+/// Whatever the statement may give.
+pub(crate) async fn count_rows(
     session: &mut CopySession,
-    expected: &Expectation,
-    condition: Option<&'static str>,
+    table: &QualifiedName,
+    is_root: bool,
+    which: Rows,
 ) -> Result<u64, ConnectionError> {
     let mut sql = Ddl::new();
-    sql.sql("SELECT pg_catalog.count(*) FROM ").sql(if expected.is_root { "" } else { "ONLY " }).name(&expected.table);
-    if let Some(condition) = condition {
-        sql.sql(" WHERE ").sql(condition);
-    }
+    sql.sql("SELECT pg_catalog.count(*) FROM ").sql(if is_root { "" } else { "ONLY " }).name(table).sql(which.condition());
     let answer = session.simple(sql.as_str()).await?;
     answer.first().and_then(|a| a.text(0, 0)?.parse().ok()).ok_or_else(|| ConnectionError::Protocol {
         server: session.describe().to_owned(),
@@ -84,24 +136,28 @@ pub(super) async fn count_rows(
     })
 }
 
-/// The content, read in a transaction of its own with the settings that a hash is over.
-async fn hash_pinned(session: &mut CopySession, expected: &Expectation) -> Result<ContentHash, ConnectionError> {
+/// The content of a table, read under the settings that a hash is over.
+///
+/// # Errors
+/// Whatever the statements may give.
+pub(crate) async fn hash_rows(
+    session: &mut CopySession,
+    expected: &Expectation,
+    which: Rows,
+) -> Result<ContentHash, ConnectionError> {
     let version = session.parameter("server_version").and_then(ServerVersion::parse);
     let is_sql_ascii = session.parameter("server_encoding") == Some("SQL_ASCII");
     let pins = version.map(|v| pin_settings(v, is_sql_ascii)).unwrap_or_default();
     let mut sql = Ddl::new();
-    sql.sql("BEGIN TRANSACTION READ ONLY; ").deparsed(&pins);
-    session.execute(sql.as_str()).await?;
-    let content = hash_rows(session, expected).await?;
-    session.execute("COMMIT").await?;
-    Ok(content)
-}
-
-/// The content, read with the settings that the session has.
-pub(super) async fn hash_rows(session: &mut CopySession, expected: &Expectation) -> Result<ContentHash, ConnectionError> {
-    let mut sql = Ddl::new();
-    sql.sql("COPY (SELECT ").idents(expected.columns.iter().map(String::as_str)).sql(" FROM ");
-    sql.sql(if expected.is_root { "" } else { "ONLY " }).name(&expected.table).sql(") TO STDOUT");
+    // The settings end with the transaction, or with the part of it that is rolled back to.
+    let is_inside = session.transaction_status() == TransactionStatus::InTransaction;
+    let (begin, end) = match is_inside {
+        true => ("SAVEPOINT pgstream; ", "ROLLBACK TO SAVEPOINT pgstream; RELEASE SAVEPOINT pgstream"),
+        false => ("BEGIN TRANSACTION READ ONLY; ", "COMMIT"),
+    };
+    sql.sql(begin).deparsed(&pins).sql("COPY (SELECT ");
+    sql.idents(expected.columns.iter().map(String::as_str)).sql(" FROM ").sql(if expected.is_root { "" } else { "ONLY " });
+    sql.name(&expected.table).sql(which.condition()).sql(") TO STDOUT");
     if expected.format == CopyFormat::Binary {
         sql.sql(" WITH (FORMAT binary)");
     }
@@ -112,5 +168,6 @@ pub(super) async fn hash_rows(session: &mut CopySession, expected: &Expectation)
             rows.piece(piece);
         }
     }
+    session.execute(end).await?;
     Ok(rows.content())
 }

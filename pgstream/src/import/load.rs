@@ -8,8 +8,9 @@ use crate::ddl::Ddl;
 use crate::error::{DataError, ImportError, Retry};
 use crate::name::QualifiedName;
 use crate::progress::Run;
-use crate::report::TableReport;
+use crate::report::{TableReport, Verify};
 
+use super::check_rows::{Rows, check_added, count_rows, expectations};
 use super::fence::Fence;
 use super::ledger::Ledger;
 use super::plan::LoadGroup;
@@ -25,6 +26,8 @@ pub(crate) enum LoadInto {
     Made,
     /// A table that was there: only if it holds no rows, and never twice.
     Existing,
+    /// A table that was there, whatever it holds, and never twice. What was added is compared before it is committed.
+    Added(Verify),
 }
 
 /// Loads groups of tables, one after the other, over one session at each end.
@@ -159,12 +162,18 @@ impl<'s> Loader<'s> {
     ) -> Result<Vec<Loaded>, ImportError> {
         let mut loaded = Vec::with_capacity(group.members.len());
         self.session().await?;
-        if into == LoadInto::Existing && self.is_filled_unless_cancelled(group).await? {
+        if into != LoadInto::Made && self.is_filled_unless_cancelled(group, into).await? {
             sent.iter().for_each(|part| progress(part.content.rows(), part.content.bytes()));
             return Ok(std::mem::take(sent));
         }
         let session = self.session.as_mut().expect("opened above");
         let target = group.target();
+        let before = match into {
+            LoadInto::Added(verify) if verify != Verify::None => {
+                count_rows(session, &target.table, target.is_through_root, Rows::All).await?
+            }
+            _ => 0,
+        };
         let mut begin = Ddl::new();
         begin.sql("BEGIN; TRUNCATE TABLE ").sql(if target.is_through_root { "" } else { "ONLY " }).name(&target.table).sql("; ");
         for (number, (source, target)) in group.members.iter().enumerate() {
@@ -208,8 +217,13 @@ impl<'s> Loader<'s> {
                 oid: source.relation,
             });
         }
+        if let LoadInto::Added(verify) = into {
+            for expected in expectations(&loaded) {
+                check_added(session, &expected, before, verify).await?;
+            }
+        }
         let mut commit = Ddl::new();
-        if into == LoadInto::Existing {
+        if into != LoadInto::Made {
             let rows = loaded.iter().map(|part| part.content.rows()).sum();
             Ledger::record_rows(&mut commit, group.entry.0, target, rows);
             sent.clone_from(&loaded);
@@ -220,19 +234,19 @@ impl<'s> Loader<'s> {
         Ok(loaded)
     }
 
-    async fn is_filled_unless_cancelled(&mut self, group: &LoadGroup) -> Result<bool, ImportError> {
+    async fn is_filled_unless_cancelled(&mut self, group: &LoadGroup, into: LoadInto) -> Result<bool, ImportError> {
         let cancelled = self.run.cancellation().clone();
         tokio::select! {
             biased;
             () = cancelled.cancelled() => Err(DataError::Cancelled.into()),
-            is_filled = self.is_filled(group) => is_filled,
+            is_filled = self.is_filled(group, into) => is_filled,
         }
     }
 
     /// Begins the transaction that fills a table which was there. `true`: an earlier attempt, of which we lost sight, has filled it.
     ///
     /// The lock waits for that attempt's end, keeps other writers out, and lets readers in.
-    async fn is_filled(&mut self, group: &LoadGroup) -> Result<bool, ImportError> {
+    async fn is_filled(&mut self, group: &LoadGroup, into: LoadInto) -> Result<bool, ImportError> {
         let target = group.target();
         let session = self.session().await?;
         let only = if target.is_through_root { "" } else { "ONLY " };
@@ -242,6 +256,9 @@ impl<'s> Loader<'s> {
         if Ledger::is_recorded(session, group.entry.0).await? {
             session.execute("ROLLBACK").await?;
             return Ok(true);
+        }
+        if into != LoadInto::Existing {
+            return Ok(false);
         }
         let mut sql = Ddl::new();
         sql.sql("SELECT EXISTS (SELECT FROM ").sql(only).name(&target.table).sql(")");

@@ -221,22 +221,38 @@ impl Target {
     /// As [`Self::session`].
     pub(crate) async fn is_committed(&self, former: i32, transaction: u64, fence: &Fence) -> Result<Option<bool>, ImportError> {
         let mut session = self.session().await?;
-        self.end_former(&mut session, former).await?;
+        let is_committed = match self.outcome(&mut session, former, transaction).await? {
+            Some(true) => Some(fence.standing(&mut session).await? == Standing::Gone),
+            other => other,
+        };
+        session.close().await;
+        Ok(is_committed)
+    }
+
+    /// Whether a transaction of the session `former`, which is ended if it is still there, was committed. `None`: it is not over.
+    ///
+    /// # Errors
+    /// Whatever the statements may give.
+    pub(crate) async fn outcome(
+        &self,
+        session: &mut CopySession,
+        former: i32,
+        transaction: u64,
+    ) -> Result<Option<bool>, ConnectionError> {
+        self.end_former(session, former).await?;
         let mut sql = Ddl::new();
         sql.sql("SELECT pg_catalog.pg_xact_status('").number(transaction).sql("'::pg_catalog.xid8)");
         let status = match session.simple(sql.as_str()).await {
             Ok(answer) => answer.first().and_then(|a| a.text(0, 0)).map(str::to_owned),
             // "In the future": the server crashed and forgot that it had begun.
             Err(e) if e.sqlstate() == Some("22023") => Some("aborted".to_owned()),
-            Err(e) => return Err(e.into()),
+            Err(e) => return Err(e),
         };
-        let is_committed = match status.as_deref() {
-            Some("committed") => Some(fence.standing(&mut session).await? == Standing::Gone),
+        Ok(match status.as_deref() {
+            Some("committed") => Some(true),
             Some("aborted") => Some(false),
             _ => None,
-        };
-        session.close().await;
-        Ok(is_committed)
+        })
     }
 }
 

@@ -8,11 +8,13 @@ mod safety;
 use serde::{Deserialize, Serialize};
 
 use crate::backup::{Backup, RestoreOptions, RestoreReport};
+use crate::connection::ConnectionConfig;
 use crate::guard::Destination;
 use crate::import::{ImportOptions, ImportReport};
 use crate::progress::{Phase, Run};
-use crate::report::{Failure, Mode};
+use crate::report::{Failure, Mode, TargetState};
 use crate::storage::Source;
+use crate::sync::{SyncOptions, SyncReport};
 
 pub use safety::{SafetyBackup, SafetyBackups};
 
@@ -61,6 +63,24 @@ pub async fn import(
     run: &Run,
 ) -> Result<Saved<ImportReport>, Failure> {
     saving(destination, options.mode, safety, run, |destination| crate::import::import(from, destination, options, run)).await
+}
+
+/// Copies a database into another, after a safety backup of what is there if one is due. Without `safety` none is made.
+///
+/// # Errors
+/// As of [`SafetyBackups::take_if_due`], and then nothing was written; and of [`sync`](crate::sync::sync).
+///
+/// # Cancellation
+/// As of [`sync`](crate::sync::sync). A safety backup that is complete stays.
+pub async fn sync(
+    source: &ConnectionConfig,
+    destination: Destination,
+    options: &SyncOptions,
+    safety: Option<&SafetyBackups>,
+    run: &Run,
+) -> Result<Saved<SyncReport>, Failure> {
+    options.check().map_err(|error| Failure::new(error, TargetState::Untouched, run))?;
+    saving(destination, options.mode, safety, run, |destination| crate::sync::sync(source, destination, options, run)).await
 }
 
 /// Makes a safety backup if one is due, then does the work. A failure of the work tells of the backup, too.

@@ -155,6 +155,11 @@ impl<'a> Graph<'a> {
         &self.needs[number]
     }
 
+    /// What each node needs, by number.
+    pub(super) fn all_needs(&self) -> &[Vec<usize>] {
+        &self.needs
+    }
+
     /// Whether `dependent` needs `referenced`.
     pub fn has(&self, dependent: usize, referenced: usize) -> bool {
         self.needs[dependent].binary_search(&referenced).is_ok()

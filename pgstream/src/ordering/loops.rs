@@ -8,29 +8,41 @@ use super::graph::Graph;
 ///
 /// `among` are the nodes to look at; nothing outside may be in a loop.
 pub(super) fn components(graph: &Graph<'_>, among: &[usize]) -> Vec<Vec<usize>> {
+    let mut found = search(graph.all_needs(), among.iter().copied());
+    found.retain(|component| component.len() > 1);
+    found.sort_unstable();
+    found
+}
+
+/// Groups nodes so that those which need each other, directly or not, are together: every group comes behind all that it needs.
+/// `needs[n]` are the nodes that the node `n` needs.
+pub(crate) fn groups(needs: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    search(needs, 0..needs.len())
+}
+
+fn search(needs: &[Vec<usize>], among: impl Iterator<Item = usize>) -> Vec<Vec<usize>> {
     let mut search = Tarjan {
-        graph,
+        needs,
         counter: 0,
-        index: vec![UNSEEN; graph.len()],
-        low: vec![0; graph.len()],
-        is_open: vec![false; graph.len()],
+        index: vec![UNSEEN; needs.len()],
+        low: vec![0; needs.len()],
+        is_open: vec![false; needs.len()],
         open: Vec::new(),
         found: Vec::new(),
     };
     for start in among {
-        if search.index[*start] == UNSEEN {
-            search.explore(*start);
+        if search.index[start] == UNSEEN {
+            search.explore(start);
         }
     }
-    search.found.sort_unstable();
     search.found
 }
 
 const UNSEEN: usize = usize::MAX;
 
 /// Tarjan's strongly connected components, with a stack of its own.
-struct Tarjan<'g, 'a> {
-    graph: &'g Graph<'a>,
+struct Tarjan<'n> {
+    needs: &'n [Vec<usize>],
     counter: usize,
     index: Vec<usize>,
     low: Vec<usize>,
@@ -39,12 +51,12 @@ struct Tarjan<'g, 'a> {
     found: Vec<Vec<usize>>,
 }
 
-impl Tarjan<'_, '_> {
+impl Tarjan<'_> {
     fn explore(&mut self, start: usize) {
         let mut path = vec![(self.enter(start), 0)];
         while let Some((number, next)) = path.last_mut() {
             let number = *number;
-            let Some(needed) = self.graph.needs(number).get(*next).copied() else {
+            let Some(needed) = self.needs[number].get(*next).copied() else {
                 path.pop();
                 self.leave(number, path.last().map(|(parent, _)| *parent));
                 continue;
@@ -79,10 +91,8 @@ impl Tarjan<'_, '_> {
         for member in &component {
             self.is_open[*member] = false;
         }
-        if component.len() > 1 {
-            component.sort_unstable();
-            self.found.push(component);
-        }
+        component.sort_unstable();
+        self.found.push(component);
     }
 }
 

@@ -16,6 +16,7 @@ mod topological;
 use crate::catalog::{Catalog, ObjectHeader, ObjectId, Part, Repairs, Role, TableData};
 
 pub use graph::{Graph, Node};
+pub(crate) use loops::groups;
 
 /// Objects in an order in which they can be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

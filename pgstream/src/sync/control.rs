@@ -90,7 +90,7 @@ impl Attempt<'_> {
             self.run.warn(format!("took back {} objects that a run which broke off had made", taken.objects));
             self.warn_of(&taken.kept);
         }
-        if !self.options.data_only {
+        if !self.options.fills_existing() {
             refuse_if_not_empty(self.target.destination().config()).await?;
         }
         let note = format!("pgstream is loading this database (run {})", self.run.job());
@@ -103,7 +103,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    fn warn_of(&self, kept: &[String]) {
+    pub(super) fn warn_of(&self, kept: &[String]) {
         for rows in kept {
             self.run.warn(format!("{rows} stay in the target: others changed or deleted them since they were loaded"));
         }

@@ -2,6 +2,7 @@
 
 mod control;
 mod options;
+mod replace;
 mod report;
 mod survey;
 pub mod verify;
@@ -80,7 +81,7 @@ async fn sync_with_attempts(
     let mut pause = PAUSE;
     for attempt in 1.. {
         let failure = match (Attempt { source, target: &target, options, run }).make().await {
-            Ok(done) => return Ok(SyncReport::new(done, started.elapsed(), run)),
+            Ok(done) => return Ok(SyncReport::new(done, started.elapsed(), run, options.mode)),
             Err(failure) => failure,
         };
         let most = if failure.phase == Phase::Preflight { MAX_ATTEMPTS } else { MAX_ATTEMPTS_UNDER_WAY };
@@ -112,7 +113,10 @@ fn with_causes(error: &Error) -> String {
 
 /// What may pass by itself, and who asked shall decide whether to ask again: another run, and what `strict` refuses.
 fn is_for_the_caller(error: &Error) -> bool {
-    matches!(error, Error::Import(ImportError::Busy { .. }) | Error::Catalog(CatalogError::Changed { .. }))
+    matches!(
+        error,
+        Error::Import(ImportError::Busy { .. } | ImportError::Unsteady { .. }) | Error::Catalog(CatalogError::Changed { .. })
+    )
 }
 
 /// One attempt at the whole.
@@ -163,6 +167,10 @@ impl Attempt<'_> {
         let checked = self.or_cancelled(survey.check(self.target.destination(), self.options)).await;
         let checked = checked.map_err(untouched)?.and_then(|report| Ok(report.into_result()?));
         checked.map_err(|e| untouched(self.cause(e)))?.tell(self.run);
+        if let Some(replacing) = &survey.replacing {
+            // On the heap: this future has little in common with the rest of this one, and is as large.
+            return Box::pin(self.replace(survey, replacing)).await;
+        }
         let mut control = self.open_control().await?;
 
         let source_major = survey.catalog.database.major;
@@ -170,7 +178,8 @@ impl Attempt<'_> {
             jobs: survey.jobs(self.options),
             verify: self.options.verify,
             source_major,
-            is_data_only: self.options.data_only,
+            is_data_only: self.options.fills_existing(),
+            appends: self.options.mode == Mode::Append,
         };
         let inner = self.run.child();
         let Control { session, fence } = &mut control;
@@ -182,13 +191,7 @@ impl Attempt<'_> {
                     // There were no rows to compare.
                     applied.proven = Proven::None;
                 }
-                let destination = self.target.destination();
-                Ok(Done {
-                    applied,
-                    from: end_report(self.source, &survey.identity),
-                    to: end_report(destination.config(), destination.identity()),
-                    snapshot: survey.snapshot.kind(),
-                })
+                Ok(self.done(applied, survey))
             }
             Err(error) => Err(self.take_back(control, error, None).await),
         }
@@ -218,5 +221,15 @@ impl Attempt<'_> {
         let filled = apply.fill(control).await?;
         self.or_cancelled(survey.check_unchanged(self.options, self.run)).await??;
         Ok(apply.finish(control, filled).await?)
+    }
+
+    fn done(&self, applied: Applied, survey: &Survey) -> Done {
+        let destination = self.target.destination();
+        Done {
+            applied,
+            from: end_report(self.source, &survey.identity),
+            to: end_report(destination.config(), destination.identity()),
+            snapshot: survey.snapshot.kind(),
+        }
     }
 }

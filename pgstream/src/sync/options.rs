@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Filter;
+use crate::error::ArchiveError;
+use crate::import::Reach;
 use crate::report::{Mode, Verify};
 
 /// Which parts are carried.
@@ -33,8 +35,14 @@ pub struct SyncOptions {
     #[cfg_attr(feature = "clap", arg(short = 'j', long, default_value_t = 0))]
     pub jobs: u32,
     /// What is in the target, and what is to become of it.
-    #[cfg_attr(feature = "clap", arg(long, default_value = "empty", value_parser = parse_mode()))]
+    #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
     pub mode: Mode,
+    /// With --mode replace: drop what is outside of what is copied and depends on it, too
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub cascade: bool,
+    /// With --mode replace: drop what the source does not have, too
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub prune: bool,
     /// How much is compared afterwards.
     #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
     pub verify: Verify,
@@ -72,7 +80,7 @@ pub struct SyncOptions {
     /// Fail if the definition of an object changed while it was read, where a warning is told otherwise
     #[cfg_attr(feature = "clap", arg(long))]
     pub strict: bool,
-    /// Seconds to wait for locks on the source's tables; 0 waits without end, not given: 30
+    /// Seconds to wait for locks on the source's tables, and on those that are replaced; 0 waits without end, not given: 30
     #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
     pub lock_timeout: Option<u64>,
     /// Seconds that another session may wait for a lock of this run at the source before the run gives way; not given: for ever
@@ -86,14 +94,6 @@ pub struct SyncOptions {
     pub serializable_deferrable: bool,
 }
 
-/// The modes that a sync has; an import has more.
-#[cfg(feature = "clap")]
-fn parse_mode() -> impl clap::builder::TypedValueParser<Value = Mode> {
-    use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-    let empty = PossibleValue::new("empty").help("The target holds no objects of users; if the run fails it holds none again");
-    PossibleValuesParser::new([empty]).map(|_| Mode::Empty)
-}
-
 impl SyncOptions {
     /// How many jobs run at the same time.
     pub(crate) fn job_count(&self) -> usize {
@@ -103,12 +103,48 @@ impl SyncOptions {
         }
     }
 
+    /// Finds options that exclude each other.
+    ///
+    /// # Errors
+    /// [`ArchiveError::OptionConflict`].
+    pub fn check(&self) -> Result<(), ArchiveError> {
+        let replaces = self.mode == Mode::Replace;
+        let conflicts = [
+            (self.schema_only && self.data_only, "--schema-only", "with --data-only"),
+            (self.schema_only && self.mode == Mode::Append, "--mode append", "with --schema-only"),
+            (replaces && self.data_only, "--mode replace", "with --data-only"),
+            (replaces && self.hide, "--hide", "with --mode replace, which nobody sees before it is proven"),
+            (!replaces && self.cascade, "--cascade", "without --mode replace"),
+            (!replaces && self.prune, "--prune", "without --mode replace"),
+        ];
+        match conflicts.into_iter().find(|(is_conflict, ..)| *is_conflict) {
+            Some((_, option, conflict)) => Err(ArchiveError::OptionConflict { option, conflict }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether rows go into tables that are there already, and nothing else is made.
+    pub(crate) fn fills_existing(&self) -> bool {
+        self.data_only || self.mode == Mode::Append
+    }
+
     /// Which parts are carried.
     pub fn parts(&self) -> Parts {
-        match (self.schema_only, self.data_only) {
+        match (self.schema_only, self.fills_existing()) {
             (true, _) => Parts::SchemaOnly,
             (_, true) => Parts::DataOnly,
             _ => Parts::All,
+        }
+    }
+
+    /// How far a replacement goes.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach {
+            cascade: self.cascade,
+            prune: self.prune,
+            keeps_owners: self.no_owner,
+            keeps_privileges: self.no_privileges,
+            keeps_comments: self.no_comments,
         }
     }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::import::Dropped;
 use crate::progress::Run;
-use crate::report::{EndReport, Proven, SnapshotKind, TableReport, TargetState};
+use crate::report::{EndReport, Mode, Proven, SnapshotKind, TableReport, TargetState};
 
 use super::Done;
 
@@ -19,6 +20,10 @@ pub struct SyncReport {
     pub to: EndReport,
     /// What the target holds now.
     pub target: TargetState,
+    /// What was allowed to be in the target before.
+    pub mode: Mode,
+    /// What was dropped to make room, in order.
+    pub dropped: Vec<Dropped>,
     /// How the source's snapshot was held.
     #[serde(default)]
     pub snapshot: SnapshotKind,
@@ -41,13 +46,16 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    pub(crate) fn new(done: Done, elapsed: Duration, run: &Run) -> Self {
+    pub(crate) fn new(done: Done, elapsed: Duration, run: &Run, mode: Mode) -> Self {
         let Done { applied, from, to, snapshot } = done;
         Self {
             from,
             to,
             snapshot,
-            target: TargetState::Replaced,
+            // Where rows were added to others the target is no copy.
+            target: if mode == Mode::Append { TargetState::Changed } else { TargetState::Replaced },
+            mode,
+            dropped: applied.dropped,
             proven: applied.proven,
             rows: applied.tables.iter().map(|t| t.rows).sum(),
             bytes: applied.tables.iter().map(|t| t.bytes).sum(),

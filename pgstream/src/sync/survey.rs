@@ -8,10 +8,11 @@ use crate::archive::{DumpId, EntryData, OutputOptions, Toc};
 use crate::catalog::{Catalog, Snapshot};
 use crate::connection::{Connection, ConnectionConfig};
 use crate::data::ValueReader;
-use crate::error::{ArchiveError, Error};
+use crate::error::Error;
 use crate::export::{choose, fingerprint, identify};
 use crate::guard::{DatabaseIdentity, Destination};
 use crate::import::preflight::{self, Finding, PreflightReport, RunShape, Wanted};
+use crate::import::{Dropped, Graph, Replacing};
 use crate::progress::{Phase, Run};
 use crate::report::{EndReport, Failure, Mode, SnapshotKind, TargetState};
 
@@ -32,25 +33,29 @@ pub(super) struct Survey {
     pub(super) catalog: Catalog,
     /// What is to be made, in order.
     pub(super) toc: Toc,
+    /// What of the target it replaces, if the mode is to replace.
+    pub(super) replacing: Option<Replacing>,
 }
 
 impl Survey {
     /// Takes the snapshot and reads the catalog. Nothing is written anywhere.
     pub(super) async fn take(source: &ConnectionConfig, options: &SyncOptions, run: &Run) -> Result<Self, Error> {
-        if options.mode != Mode::Empty {
-            return Err(ArchiveError::OptionUnsupported { option: "--mode append" }.into());
-        }
+        options.check()?;
         let config = source.with_application_name(&format!("pgstream:{}", run.job()));
         let identity = identify(&config).await?;
         let how = options.snapshot().through_pooler(identity.is_pooled || config.is_pooled_hint());
         let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &how, run).await?;
         let toc = choose::check_unsupported(&catalog, options.skip_unsupported, run).map_err(Error::from).and_then(|()| {
-            let toc = choose::contents(&catalog, &selection, options.data_only, run);
+            let toc = choose::contents(&catalog, &selection, options.fills_existing(), run);
             let selected = output_options(options).select(&toc)?;
-            Ok(if options.data_only { with_drops(selected, &toc) } else { selected })
+            Ok(if options.fills_existing() { with_drops(selected, &toc) } else { selected })
         });
-        match toc {
-            Ok(toc) => Ok(Self { config, identity, snapshot, catalog, toc }),
+        let made = match toc {
+            Ok(toc) => replacing(&snapshot, &toc, options).await.map(|replacing| (toc, replacing)),
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok((toc, replacing)) => Ok(Self { config, identity, snapshot, catalog, toc, replacing }),
             Err(error) => {
                 snapshot.release().await;
                 Err(error)
@@ -66,13 +71,17 @@ impl Survey {
             jobs: u32::try_from(self.jobs(options)).unwrap_or(u32::MAX),
             one_connection: self.snapshot.one_connection(),
             yields_to_ddl: options.yield_to_ddl.is_some(),
-            must_be_empty: !options.data_only,
-            fills_existing: options.data_only,
+            must_be_empty: options.mode == Mode::Empty && !options.data_only,
+            may_hold_rows: options.mode == Mode::Append,
+            is_one_transaction: options.mode == Mode::Replace,
+            fills_existing: options.fills_existing(),
             allow_event_triggers: options.allow_event_triggers,
             open_at_source: KEEPERS + 1,
             ..RunShape::default()
         };
-        let report = preflight::preflight(Some(&source), &target, &Wanted::new(&self.toc, shape)).await;
+        let mut wanted = Wanted::new(&self.toc, shape);
+        wanted.replacing.clone_from(&self.replacing);
+        let report = preflight::preflight(Some(&source), &target, &wanted).await;
         futures_util::join!(source.close(), target.close());
         Ok(report?)
     }
@@ -80,6 +89,8 @@ impl Survey {
     /// How many jobs run at the same time: as many as were asked for, and what suits the source if it may be chosen.
     pub(super) fn jobs(&self, options: &SyncOptions) -> usize {
         match (options.jobs, self.snapshot.kind()) {
+            // One transaction is one connection.
+            _ if options.mode == Mode::Replace => 1,
             (0, SnapshotKind::SingleConnection) => 1,
             _ => options.job_count(),
         }
@@ -87,7 +98,7 @@ impl Survey {
 
     /// Whether the source's definitions are still those that were read: what changed is told, or an error with `strict`.
     pub(super) async fn check_unchanged(&self, options: &SyncOptions, run: &Run) -> Result<(), Error> {
-        if options.data_only {
+        if options.fills_existing() {
             return Ok(());
         }
         let mut reader = ValueReader::new(&self.snapshot, run);
@@ -100,6 +111,17 @@ impl Survey {
     pub(super) async fn release(self) {
         self.snapshot.release().await;
     }
+}
+
+/// What the archive replaces, by the names that the source's server gives to things.
+async fn replacing(snapshot: &Snapshot, toc: &Toc, options: &SyncOptions) -> Result<Option<Replacing>, Error> {
+    if options.mode != Mode::Replace {
+        return Ok(None);
+    }
+    let source = snapshot.asker().await?;
+    let graph = Graph::read(&source).await;
+    source.close().await;
+    Ok(Some(Replacing::new(toc, &graph?, &options.filter, options.reach())?))
 }
 
 /// Large objects are made by a run that makes nothing else: their drop statements are how they are taken back.
@@ -118,9 +140,9 @@ fn output_options(options: &SyncOptions) -> OutputOptions {
         no_comments: options.no_comments,
         no_tablespaces: options.no_tablespaces,
         schema_only: options.schema_only,
-        data_only: options.data_only,
+        data_only: options.fills_existing(),
         // The drop statements are kept: they are how things are taken back.
-        clean: !options.data_only,
+        clean: !options.fills_existing(),
         ..OutputOptions::default()
     }
 }
@@ -141,6 +163,10 @@ pub struct CheckReport {
     pub estimated_bytes: u64,
     /// Bytes that are free there, where that can be seen.
     pub target_free_bytes: Option<u64>,
+    /// Whether the target holds nothing of its own.
+    pub target_is_empty: bool,
+    /// What would be dropped first, in order.
+    pub drops: Vec<Dropped>,
     /// What was warned of on the way.
     pub warnings: Vec<String>,
 }
@@ -173,6 +199,8 @@ pub async fn check(
             is_ready,
             estimated_bytes: report.estimated_bytes,
             target_free_bytes: report.target_free_bytes,
+            target_is_empty: report.target_is_empty,
+            drops: report.drops,
             findings: report.findings,
             warnings: run.warnings(),
         })
@@ -216,6 +244,12 @@ pub struct SyncPlan {
     pub from: EndReport,
     /// Where it would be written.
     pub to: EndReport,
+    /// What may be in the target, and what becomes of it.
+    pub mode: Mode,
+    /// What would be dropped first, in order.
+    pub drops: Vec<Dropped>,
+    /// What was found about that: who waits, what is lost, what stays.
+    pub findings: Vec<Finding>,
     /// What would be made, in order.
     pub entries: Vec<PlannedEntry>,
     /// Whose rows would be moved, the largest first.
@@ -245,11 +279,21 @@ pub async fn plan(
         let survey = Survey::take(source, options, run).await?;
         let (identity, source_major) = (survey.identity.clone(), survey.catalog.database.major);
         let (toc, jobs) = (survey.toc.clone(), survey.jobs(options));
+        let replaced = match options.mode {
+            Mode::Replace => {
+                survey.check(destination, options).await.map(|report| (report.drops, about_replacing(report.findings)))
+            }
+            _ => Ok((Vec::new(), Vec::new())),
+        };
         survey.release().await;
-        let tables = planned_tables(&toc, destination, source_major, options.data_only);
+        let (drops, findings) = replaced?;
+        let tables = planned_tables(&toc, destination, source_major, options.fills_existing());
         Ok::<_, Error>(SyncPlan {
             from: crate::export::end_report(source, &identity),
             to: crate::export::end_report(destination.config(), destination.identity()),
+            mode: options.mode,
+            drops,
+            findings,
             entries: toc.entries.iter().filter(|e| e.data.is_none()).map(planned_entry).collect(),
             bytes: tables.iter().map(|table| table.bytes).sum(),
             tables,
@@ -258,6 +302,11 @@ pub async fn plan(
         })
     };
     untouched(run, look).await
+}
+
+/// Of all findings, those about what is there.
+fn about_replacing(findings: Vec<Finding>) -> Vec<Finding> {
+    findings.into_iter().filter(|finding| finding.rule.starts_with("replace_")).collect()
 }
 
 fn planned_entry(entry: &crate::archive::TocEntry) -> PlannedEntry {

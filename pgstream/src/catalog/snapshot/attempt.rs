@@ -17,6 +17,9 @@ use crate::progress::{Run, Waiting};
 /// How long we wait for locks before we ask who is in the way.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 
+/// How many tables are named that cannot be read.
+const EXAMPLES: usize = 10;
+
 /// By what a server says that a snapshot cannot be shared: a right that is missing, a function that is not there, a session that
 /// cannot do it.
 const NOT_EXPORTABLE: [&str; 4] = ["42501", "42883", "0A000", "25000"];
@@ -172,6 +175,7 @@ impl Attempt<'_> {
         self.run.set_waiting(None);
         match locked {
             Ok(()) => Ok(Ok(session)),
+            Err(e) if e.sqlstate() == Some("42501") => Err(self.find_unreadable().await?.unwrap_or_else(|| e.into())),
             Err(e) => not_locked(e, tables.len(), blockers).map(Err),
         }
     }
@@ -179,6 +183,30 @@ impl Attempt<'_> {
     fn lock_sql(&self, begin: &str, pins: &str, tables: &[QualifiedName]) -> String {
         let limit = self.options.lock_timeout.as_millis();
         format!("{begin}; {pins} SET LOCAL lock_timeout = {limit}; {}SET LOCAL lock_timeout = 0", lock_statement(tables, ""))
+    }
+
+    /// All tables that the role may not read, where the server names the first.
+    async fn find_unreadable(&self) -> Result<Option<CatalogError>, CatalogError> {
+        const SQL: &str = include_str!("../unreadable.sql");
+        let tables = self.listed.relations.iter().filter(|r| matches!(r.relkind, 'r' | 'p'));
+        let oids: Vec<u32> = tables.map(|r| r.oid).collect();
+        let problem = |e: tokio_postgres::Error| CatalogError::Decode {
+            query: "unreadable.sql",
+            column: "role, schema or name",
+            problem: e.to_string(),
+        };
+        let (mut names, mut role) = (Vec::new(), String::new());
+        let rows = self.main.query(SQL, &[(&oids, Type::OID_ARRAY)]).await?;
+        for row in rows.iter().take(EXAMPLES) {
+            role = row.try_get("role").map_err(problem)?;
+            let (schema, name): (String, String) =
+                (row.try_get("schema").map_err(problem)?, row.try_get("name").map_err(problem)?);
+            names.push(QualifiedName::new(schema, name).to_string());
+        }
+        if rows.len() > EXAMPLES {
+            names.push("…".into());
+        }
+        Ok((!names.is_empty()).then(|| CatalogError::Unreadable { count: rows.len(), examples: names.join(", "), role }))
     }
 
     /// Who is in the way of `pid`, also as an event.

@@ -17,10 +17,13 @@ use crate::progress::{Phase, Run};
 use crate::report::{Proven, TableReport, Verify};
 
 use super::fence::Fence;
+use super::large_objects::{self, Over};
 use super::load::{LoadInto, Loaded, Loader};
 use super::plan::{LargeObjects, LoadPlan, units};
+use super::replace::Dropped;
 use super::target::Target;
 use control::Step;
+pub(crate) use statement::{with_defaults, with_owner};
 
 /// How many statements are on their way before we wait for the first answer.
 const PIPELINE: usize = 64;
@@ -42,6 +45,8 @@ pub(crate) struct ApplyOptions {
     pub(crate) source_major: u32,
     /// Rows into tables that are there already.
     pub(crate) is_data_only: bool,
+    /// And these tables may hold rows.
+    pub(crate) appends: bool,
 }
 
 /// What was applied.
@@ -55,6 +60,8 @@ pub(crate) struct Applied {
     pub(crate) large_objects: u64,
     /// What was proven.
     pub(crate) proven: Proven,
+    /// What was dropped to make room.
+    pub(crate) dropped: Vec<Dropped>,
 }
 
 /// What was read and written.
@@ -129,14 +136,15 @@ impl Apply<'_> {
         self.surviving(control, &plan, Step::After).await?;
         if self.options.is_data_only {
             // A value that is set is set for good, whatever becomes of the transaction: so after everything that may fail.
-            self.record_sequences(control, &plan).await?;
+            let values = self.record_sequences(control, &plan, values).await?;
             self.set_sequences(control, &plan, &values).await?;
         }
         self.end(control, &plan).await?;
         let mut tables: Vec<TableReport> = moved.tables.iter().map(|part| TableReport { proven, ..part.report() }).collect();
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
         let large_objects = moved.large_objects.iter().map(|some| some.len() as u64).sum();
-        Ok(Applied { tables, sequences: plan.sequences.len() as u64, large_objects, proven })
+        let sequences = plan.sequences.len() as u64;
+        Ok(Applied { tables, sequences, large_objects, proven, dropped: Vec::new() })
     }
 
     fn plan_work(&self, plan: &LoadPlan) {
@@ -158,7 +166,7 @@ impl Apply<'_> {
     ) -> Result<Vec<LargeObjectContent>, ImportError> {
         let _shown = self.run.working_on("large objects".to_owned());
         let mut values = loader.values().await;
-        let copied = super::large_objects::copy(some, &mut values, loader, run).await;
+        let copied = large_objects::copy(some, &mut values, Over::Sessions(loader), run).await;
         values.stop().await;
         copied
     }
@@ -176,9 +184,10 @@ impl Apply<'_> {
     }
 
     async fn fill_with(&self, plan: &LoadPlan, loader: &mut Loader<'_>, run: &Run, moved: &mut Moved) -> Result<(), ImportError> {
+        let into = if self.options.appends { LoadInto::Added(self.options.verify) } else { LoadInto::Existing };
         for group in &plan.groups {
             let _shown = self.run.working_on(group.target().table.to_string());
-            let filled = loader.load(group, LoadInto::Existing).await?;
+            let filled = loader.load(group, into).await?;
             filled.iter().for_each(|_| self.run.table_done());
             moved.tables.extend(filled);
         }

@@ -1,7 +1,7 @@
 //! The values of sequences.
 
 use crate::connection::CopySession;
-use crate::data::{SequenceValue, ValueReader, read_sequence_values};
+use crate::data::{SequenceValue, ValueReader, read_directions, read_sequence_values};
 use crate::ddl::Ddl;
 use crate::error::ImportError;
 
@@ -20,14 +20,26 @@ impl Apply<'_> {
         Ok(values?)
     }
 
-    /// Writes down where the sequences of the target stand before they are set.
-    pub(super) async fn record_sequences(&self, control: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
+    /// Writes down where the sequences of the target stand before they are set, and gives what they are to be set to: where rows
+    /// are added to others, whichever value is further.
+    pub(super) async fn record_sequences(
+        &self,
+        control: &mut CopySession,
+        plan: &LoadPlan,
+        values: Vec<SequenceValue>,
+    ) -> Result<Vec<SequenceValue>, ImportError> {
         let former = read_sequence_values(control, &plan.sequences).await?;
         let mut sql = Ddl::new();
         for (value, entry) in former.iter().zip(&plan.sequence_entries) {
             Ledger::record(&mut sql, entry.0, &format!("the value of {}", value.name), &value.render_set(), None);
         }
-        Ok(control.execute(sql.as_str()).await?)
+        control.execute(sql.as_str()).await?;
+        if !self.options.appends {
+            return Ok(values);
+        }
+        let directions = read_directions(control, &plan.sequences).await?;
+        let both = values.into_iter().zip(former).zip(directions);
+        Ok(both.map(|((value, former), is_descending)| value.or_further(former, is_descending)).collect())
     }
 
     pub(super) async fn set_sequences(

@@ -37,7 +37,7 @@ impl Apply<'_> {
 }
 
 /// An entry's SQL behind the settings that it was made for.
-pub(super) fn with_defaults(entry: &TocEntry) -> String {
+pub(crate) fn with_defaults(entry: &TocEntry) -> String {
     behind_defaults(entry, &entry.create)
 }
 
@@ -55,7 +55,7 @@ fn behind_defaults(entry: &TocEntry, statements: &str) -> String {
 }
 
 /// An entry's SQL, and the owner at once: for what is made when everything was verified.
-pub(super) fn with_owner(entry: &TocEntry) -> String {
+pub(crate) fn with_owner(entry: &TocEntry) -> String {
     let mut sql = Ddl::new();
     sql.deparsed(&with_defaults(entry)).deparsed(&entry.set_owner);
     sql.into_string()

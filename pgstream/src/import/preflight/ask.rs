@@ -11,7 +11,7 @@ use crate::catalog::version_tags;
 use crate::connection::{Connection, ServerVersion};
 use crate::ddl::Ddl;
 use crate::error::CatalogError;
-use crate::import::emptiness;
+use crate::import::{DropPlan, Graph, emptiness};
 use crate::name::QualifiedName;
 
 use super::disk::{self, DataPlace};
@@ -109,6 +109,9 @@ pub(super) async fn target(connection: &Connection, wanted: &Wanted) -> Result<T
     facts.contents = contents;
     facts.free_bytes = disk::free_bytes(&place);
     decode_target(&answers, &mut facts)?;
+    if let Some(replacing) = &wanted.replacing {
+        facts.drops = Some(DropPlan::new(&Graph::read(connection).await?, replacing));
+    }
     let tables = decode_relations(&answers[5], &mut facts)?;
     ask_for_rows(connection, tables, &mut facts).await?;
     Ok(facts)
@@ -356,6 +359,7 @@ impl TargetFacts {
             relations: BTreeMap::new(),
             prepared: Vec::new(),
             free_bytes: None,
+            drops: None,
         }
     }
 }

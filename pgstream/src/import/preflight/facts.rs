@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::connection::ServerVersion;
-use crate::import::Contents;
+use crate::import::{Contents, DropPlan};
 
 /// Either end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,6 +155,8 @@ pub struct TargetFacts {
     pub prepared: Vec<String>,
     /// Free bytes where the database lies, if that can be seen.
     pub free_bytes: Option<u64>,
+    /// What has to be dropped first, if what is there is replaced.
+    pub drops: Option<DropPlan>,
 }
 
 /// A table or sequence of the target that is to be filled.

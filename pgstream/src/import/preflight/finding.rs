@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::error::{PreflightError, PreflightProblem};
+use crate::import::Dropped;
 use crate::progress::Run;
 
 /// How bad a finding is.
@@ -15,6 +16,16 @@ pub enum Severity {
     Warning,
     /// Worth knowing.
     Note,
+}
+
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        })
+    }
 }
 
 /// One thing that was found.
@@ -55,6 +66,10 @@ pub struct PreflightReport {
     pub estimated_bytes: u64,
     /// Free bytes where the target keeps its data; only when that is on this machine and may be read.
     pub target_free_bytes: Option<u64>,
+    /// Whether the target holds nothing of its own.
+    pub target_is_empty: bool,
+    /// What would be dropped first, in order.
+    pub drops: Vec<Dropped>,
 }
 
 impl PreflightReport {
@@ -143,7 +158,13 @@ mod tests {
 
     #[test]
     fn only_errors_keep_a_run_from_starting() {
-        let report = |findings| PreflightReport { findings, estimated_bytes: 0, target_free_bytes: None };
+        let report = |findings| PreflightReport {
+            findings,
+            estimated_bytes: 0,
+            target_free_bytes: None,
+            target_is_empty: true,
+            drops: Vec::new(),
+        };
         assert!(report(vec![Finding::warning("w", "W."), Finding::note("n", "N.")]).into_result().is_ok());
         let refused = report(vec![Finding::error("e", "E."), Finding::warning("w", "W.")]).into_result().unwrap_err();
         assert!(matches!(refused, PreflightError::Failed { problems } if problems.len() == 1));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::{EntryData, Toc, TocEntry};
 use crate::catalog::{OneConnection, Section};
+use crate::import::Replacing;
 
 use super::features;
 use super::words::{Word, names_at, positions, words};
@@ -24,6 +25,8 @@ pub struct RunShape {
     pub is_replica: bool,
     /// Something is made that only `CREATE` on the database allows: a schema, for one.
     pub makes_schemas: bool,
+    /// And these tables may hold rows.
+    pub may_hold_rows: bool,
     /// Event triggers of the target may fire.
     pub allow_event_triggers: bool,
     /// A pooler in between is known to keep one server session for each of ours.
@@ -46,6 +49,7 @@ impl Default for RunShape {
             jobs: 2,
             must_be_empty: true,
             fills_existing: false,
+            may_hold_rows: false,
             is_one_transaction: false,
             is_replica: true,
             makes_schemas: true,
@@ -116,6 +120,8 @@ pub struct Wanted {
     pub longest_name: String,
     /// Something is made in the schema `public`.
     pub makes_in_public: bool,
+    /// What is replaced, if anything may be.
+    pub replacing: Option<Replacing>,
 }
 
 /// Where a feature that older servers lack is used.

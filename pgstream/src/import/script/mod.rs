@@ -174,6 +174,7 @@ impl Import<'_> {
 
     /// Finds everything that would make the import fail, at once.
     async fn check(&self, survey: Option<&Survey>) -> Result<PreflightReport, Error> {
+        self.options.check()?;
         let destination = self.target.destination();
         if self.options.globals && !destination.may_write_cluster() {
             return Err(GuardError::Refused {

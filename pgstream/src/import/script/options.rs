@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::ArchiveError;
 use crate::report::{Mode, Verify};
 
 /// Options of an import. What is not set stays at its default, which is what `Default` gives.
@@ -11,7 +12,7 @@ use crate::report::{Mode, Verify};
 #[non_exhaustive]
 pub struct ImportOptions {
     /// What is in the target, and what is to become of it.
-    #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
+    #[cfg_attr(feature = "clap", arg(long, value_parser = modes(), default_value = "empty"))]
     pub mode: Mode,
     /// How much is compared afterwards.
     #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
@@ -42,7 +43,28 @@ pub struct ImportOptions {
     pub encoding: Option<String>,
 }
 
+/// The modes that an import has.
+#[cfg(feature = "clap")]
+fn modes() -> impl clap::builder::TypedValueParser<Value = Mode> {
+    use clap::ValueEnum;
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    let modes = [Mode::Empty, Mode::Append];
+    PossibleValuesParser::new(modes.iter().filter_map(Mode::to_possible_value))
+        .map(|word| Mode::from_str(&word, false).expect("only words of modes pass"))
+}
+
 impl ImportOptions {
+    /// Refuses what cannot be done.
+    ///
+    /// # Errors
+    /// [`ArchiveError::OptionUnsupported`].
+    pub fn check(&self) -> Result<(), ArchiveError> {
+        match self.mode {
+            Mode::Empty | Mode::Append => Ok(()),
+            Mode::Replace => Err(ArchiveError::OptionUnsupported { option: "--mode replace" }),
+        }
+    }
+
     /// Sets what is in the target, and what is to become of it.
     #[must_use]
     pub fn with_mode(self, mode: Mode) -> Self {

@@ -7,7 +7,7 @@ use crate::connection::{CopySession, ServerVersion, StatementResult, pin_setting
 use crate::data::{ContentHash, CopyFormat};
 use crate::ddl::Ddl;
 use crate::error::{ConnectionError, Error, ImportError};
-use crate::import::check_rows::{Expectation, count_rows, hash_rows};
+use crate::import::check_rows::{Expectation, Rows, count_rows, hash_rows};
 use crate::name::QualifiedName;
 use crate::report::{Proven, TableReport, Verify};
 
@@ -155,8 +155,8 @@ impl Prover<'_> {
         if let Some(why) = self.cannot_count(table) {
             return Ok(Err(why.into()));
         }
-        let only_ours = (!table.is_new).then_some("xmin = pg_catalog.pg_current_xact_id()::pg_catalog.xid");
-        let found = count_rows(session, &expectation, only_ours).await.map_err(ImportError::Connection)?;
+        let which = if table.is_new { Rows::All } else { Rows::OfThisTransaction };
+        let found = count_rows(session, &expectation.table, expectation.is_root, which).await.map_err(ImportError::Connection)?;
         if found != table.rows {
             let differs = format!("{found} rows were found and {} were sent", table.rows);
             if let Some(statement) = &self.counted.uncounted {
@@ -172,7 +172,7 @@ impl Prover<'_> {
         if self.verify != Verify::Checksum || !is_comparable {
             return Ok(Ok(Proven::Rows));
         }
-        let found = hash_rows(session, &expectation).await.map_err(ImportError::Connection)?;
+        let found = hash_rows(session, &expectation, Rows::All).await.map_err(ImportError::Connection)?;
         match found == table.content {
             true => Ok(Ok(Proven::Content)),
             false => {

@@ -16,8 +16,10 @@ use futures_util::future::{join_all, try_join};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::catalog::TableData;
-use crate::connection::ConnectionConfig;
-use crate::data::{ContentHash, CopyFormat, NullSink, SequenceValue, TableReader, ValueReader, copy_query_to_stdout, hash_copy};
+use crate::connection::{ConnectionConfig, ServerVersion};
+use crate::data::{
+    ContentHash, CopyFormat, NullSink, QueryColumn, SequenceValue, TableReader, ValueReader, copy_query_to_stdout, hash_copy,
+};
 use crate::error::{DataError, Error};
 use crate::name::QualifiedName;
 use crate::progress::{EventType, Phase, Run};
@@ -247,13 +249,18 @@ impl Comparison<'_> {
         if pair.a.is_view {
             return self.compare_view(pair, run).await;
         }
-        let (of_a, of_b) =
-            try_join(read_all(a, parts(&pair.a, columns), true, run), read_all(b, parts(&pair.b, columns), false, run)).await?;
+        let (of_a, of_b) = match self.reads_as_itself(pair, columns) {
+            true => {
+                let a = read_all(a, parts(&pair.a, columns), true, run);
+                try_join(a, read_all(b, parts(&pair.b, columns), false, run)).await?
+            }
+            false => self.hash_both(pair, columns, run).await?,
+        };
         let table = pair.name.to_string();
         let mut difference = (of_a != of_b).then(|| Difference::Rows { table: table.clone(), a: of_a.into(), b: of_b.into() });
         if difference.is_none() && !pair.a.generated.is_empty() {
             let all: Vec<String> = columns.iter().chain(&pair.a.generated).cloned().collect();
-            let (a, b) = try_join(hash_all(self.a, &pair.a, &all, run), hash_all(self.b, &pair.b, &all, run)).await?;
+            let (a, b) = self.hash_both(pair, &all, run).await?;
             difference = (a != b).then(|| Difference::GeneratedColumns { table, a: a.into(), b: b.into() });
         }
         run.work_done(pair.a.bytes() + pair.b.bytes());
@@ -266,8 +273,7 @@ impl Comparison<'_> {
         let name = &pair.name;
         let stale = match (pair.a.is_populated, pair.b.is_populated) {
             (true, true) => {
-                let columns = &pair.a.columns;
-                let (a, b) = try_join(hash_all(self.a, &pair.a, columns, run), hash_all(self.b, &pair.b, columns, run)).await?;
+                let (a, b) = self.hash_both(pair, &pair.a.columns, run).await?;
                 (a != b).then(|| format!("materialized view {name} has {} rows in A and {} in B, or others", a.rows(), b.rows()))
             }
             (a, b) if a == b => None,
@@ -276,6 +282,28 @@ impl Comparison<'_> {
         run.work_done(pair.a.bytes() + pair.b.bytes());
         run.table_done();
         Ok(Compared { rows: 0, difference: None, stale })
+    }
+
+    /// Whether these columns have the same text on both servers, so that the tables can be read as they are.
+    fn reads_as_itself(&self, pair: &Pair, columns: &[String]) -> bool {
+        self.query_columns(pair, columns).iter().all(|column| column.read_as.is_none())
+    }
+
+    /// The columns, in a form that has the same text on both servers: a `"char"` is a number where they show it differently.
+    fn query_columns(&self, pair: &Pair, columns: &[String]) -> Vec<QueryColumn> {
+        let shows_octal = |side: &Side| ServerVersion::from_number(side.catalog.database.major * 10_000).shows_char_in_octal();
+        let differs = shows_octal(self.a) != shows_octal(self.b);
+        let read_as = |name: &String| match (pair.a.chars.get(name), pair.b.chars.get(name)) {
+            (Some(false), Some(false)) if differs => Some("pg_catalog.int4"),
+            (Some(true), Some(true)) if differs => Some("pg_catalog.int4[]"),
+            _ => None,
+        };
+        columns.iter().map(|name| QueryColumn { name: name.clone(), read_as: read_as(name) }).collect()
+    }
+
+    async fn hash_both(&self, pair: &Pair, columns: &[String], run: &Run) -> Result<(ContentHash, ContentHash), Error> {
+        let columns = self.query_columns(pair, columns);
+        try_join(hash_all(self.a, &pair.a, &columns, run), hash_all(self.b, &pair.b, &columns, run)).await
     }
 
     async fn compare_values(
@@ -343,7 +371,7 @@ async fn read_all(
     Ok(content)
 }
 
-async fn hash_all(side: &Side, whole: &Whole, columns: &[String], run: &Run) -> Result<ContentHash, Error> {
+async fn hash_all(side: &Side, whole: &Whole, columns: &[QueryColumn], run: &Run) -> Result<ContentHash, Error> {
     let reads = whole.parts.iter().map(|part| async move {
         let copy = copy_query_to_stdout(&part.name, columns);
         hash_copy(&side.snapshot, run, &part.name, &copy).await

@@ -12,6 +12,12 @@ select c.oid                                                                  as
      , (select coalesce(pg_catalog.json_agg(a.attname order by a.attnum), '[]')
           from pg_catalog.pg_attribute a
          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated <> '') as generated
+     , (select coalesce(pg_catalog.json_object_agg(a.attname, t.typsend = 'pg_catalog.array_send'::regproc), '{}')
+          from pg_catalog.pg_attribute a
+          join pg_catalog.pg_type d on d.oid = a.atttypid
+          join pg_catalog.pg_type t on t.oid = case d.typtype when 'd' then d.typbasetype else d.oid end
+         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+           and t.oid in ('pg_catalog."char"'::regtype, 'pg_catalog."char"[]'::regtype)) as chars
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
  where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't' and n.nspname <> 'pg_toast'

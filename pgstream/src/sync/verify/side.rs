@@ -33,6 +33,8 @@ pub(super) struct Whole {
     /// Those that COPY reads, in order.
     pub(super) columns: Vec<String>,
     pub(super) generated: Vec<String>,
+    /// Columns of type `"char"`, or of arrays of it (`true`).
+    pub(super) chars: BTreeMap<String, bool>,
     /// The tables that hold the rows.
     pub(super) parts: Vec<TableData>,
 }
@@ -145,6 +147,7 @@ struct Relation {
     bytes: u64,
     columns: Vec<String>,
     generated: Vec<String>,
+    chars: BTreeMap<String, bool>,
 }
 
 impl Relation {
@@ -163,8 +166,8 @@ impl Relation {
     }
 
     fn into_whole(self) -> Whole {
-        let (columns, generated) = (self.columns, self.generated);
-        Whole { is_view: self.relkind == 'm', is_populated: self.is_populated, columns, generated, parts: Vec::new() }
+        let (columns, generated, chars) = (self.columns, self.generated, self.chars);
+        Whole { is_view: self.relkind == 'm', is_populated: self.is_populated, columns, generated, chars, parts: Vec::new() }
     }
 }
 
@@ -179,6 +182,7 @@ fn decode(result: &StatementResult) -> Result<Vec<Relation>, CatalogError> {
             let text = |at: usize, column: &'static str| result.text(row, at).ok_or_else(|| problem(column));
             let number = |at: usize, column: &'static str| text(at, column)?.parse::<u64>().map_err(|_| problem(column));
             let names = |at: usize, column: &'static str| serde_json::from_str(text(at, column)?).map_err(|_| problem(column));
+            let chars = serde_json::from_str(text(9, "chars")?).map_err(|_| problem("chars"))?;
             Ok(Relation {
                 oid: u32::try_from(number(0, "oid")?).map_err(|_| problem("oid"))?,
                 relkind: text(1, "relkind")?.chars().next().unwrap_or_default(),
@@ -188,6 +192,7 @@ fn decode(result: &StatementResult) -> Result<Vec<Relation>, CatalogError> {
                 bytes: number(6, "bytes")?,
                 columns: names(7, "columns")?,
                 generated: names(8, "generated")?,
+                chars,
             })
         })
         .collect()

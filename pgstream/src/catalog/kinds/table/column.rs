@@ -85,7 +85,8 @@ pub(super) fn decode_columns(rows: &Rows, table_names: &HashMap<u32, String>) ->
     Ok(columns)
 }
 
-/// Enums travel as their labels; arrays only over built-in types, since the oids of others differ at the other end.
+/// Enums travel as their labels; arrays only over built-in types, since the oids of others differ at the other end. An array is
+/// what is sent as one: an extension may call a type of its own an array (`typcategory`) and send anything.
 fn is_binary_safe(row: Record<'_>) -> Result<bool, CatalogError> {
     let carried: Option<u32> = row.get("carried_type")?;
     let kind = row.get::<Option<i8>>("carried_kind")?.map(|c| char::from(c.cast_unsigned()));

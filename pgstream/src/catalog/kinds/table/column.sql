@@ -18,7 +18,9 @@ select a.attrelid                                                   as relation
      , a.attacl::text[]                                             as acl
      , carried.oid                                                  as carried_type
      , carried.typtype                                              as carried_kind
-     , case when carried.typcategory = 'A' then carried.typelem end as carried_element
+     , case when carried.typsend = 'pg_catalog.array_send'::regproc
+            then carried.typelem
+       end                                                          as carried_element
      , not_null.oid is not null                                     as is_not_null         -- @since 18
      , not_null.conname                                             as not_null_name       -- @since 18
      , not_null.conislocal                                          as is_not_null_local   -- @since 18

@@ -39,6 +39,9 @@ pub(super) fn tables_missing(situation: &Situation<'_>) -> Vec<Finding> {
 
 /// Tables that hold rows: theirs could not be told from ours.
 pub(super) fn tables_filled(situation: &Situation<'_>) -> Vec<Finding> {
+    if situation.wanted.shape.may_hold_rows {
+        return Vec::new();
+    }
     let filled: Vec<String> = present(situation).filter(|(_, relation)| relation.has_rows).map(|(name, _)| name).collect();
     error(&filled, "table", "of the target with rows already", "Empty them, or leave them out.").into_iter().collect()
 }
@@ -104,6 +107,13 @@ mod tests {
             assert_eq!(errors(&sample(found).find(find)), [expected]);
             assert!(sample(Some(good())).find(find).is_empty(), "{expected}");
         }
+    }
+
+    #[test]
+    fn rows_are_in_nobody_s_way_where_others_are_added() {
+        let mut sample = sample(Some(RelationFacts { has_rows: true, ..good() }));
+        sample.wanted.shape.may_hold_rows = true;
+        assert!(sample.find(tables_filled).is_empty());
     }
 
     #[test]

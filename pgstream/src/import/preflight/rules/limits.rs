@@ -59,7 +59,8 @@ pub(super) fn locks_source(situation: &Situation<'_>) -> Vec<Finding> {
 
 /// One transaction at the target locks everything that it makes.
 pub(super) fn locks_target(situation: &Situation<'_>) -> Vec<Finding> {
-    let (needed, capacity) = (situation.wanted.target_locks, situation.target.server.lock_capacity);
+    let dropping = situation.target.drops.as_ref().map_or(0, |plan| plan.locks);
+    let (needed, capacity) = (situation.wanted.target_locks + dropping, situation.target.server.lock_capacity);
     if !situation.wanted.shape.is_one_transaction || needed <= capacity {
         return Vec::new();
     }

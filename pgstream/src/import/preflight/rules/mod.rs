@@ -4,6 +4,7 @@ mod filling;
 mod limits;
 mod names;
 mod reading;
+mod replacing;
 mod servers;
 mod text;
 mod writing;
@@ -50,6 +51,11 @@ const RULES: &[Rule] = &[
     Rule { word: "tables_filled", find: filling::tables_filled },
     Rule { word: "tables_rights", find: filling::tables_rights },
     Rule { word: "tables_triggers", find: filling::tables_triggers },
+    Rule { word: "replace_in_the_way", find: replacing::in_the_way },
+    Rule { word: "replace_dependents", find: replacing::dependents },
+    Rule { word: "replace_extra", find: replacing::extra },
+    Rule { word: "replace_rights", find: replacing::rights },
+    Rule { word: "replace_readers", find: replacing::readers_wait },
     Rule { word: "role_missing", find: names::role_missing },
     Rule { word: "role_membership", find: names::role_membership },
     Rule { word: "extension_missing", find: names::extension_missing },
@@ -91,7 +97,13 @@ pub fn judge(source: Option<&SourceFacts>, target: &TargetFacts, wanted: &Wanted
         findings.extend(apply(RULES, &situation));
     }
     findings.sort_by_key(|finding| finding.severity);
-    PreflightReport { findings, estimated_bytes: limits::estimated_bytes(&situation), target_free_bytes: target.free_bytes }
+    PreflightReport {
+        findings,
+        estimated_bytes: limits::estimated_bytes(&situation),
+        target_free_bytes: target.free_bytes,
+        target_is_empty: target.contents.count() == 0,
+        drops: target.drops.as_ref().map(|plan| plan.dropped.clone()).unwrap_or_default(),
+    }
 }
 
 fn apply(rules: &[Rule], situation: &Situation<'_>) -> Vec<Finding> {
