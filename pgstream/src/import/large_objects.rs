@@ -34,9 +34,20 @@ const MAX_ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How many large objects are made in one transaction. Making one takes no lock, so this is a bound for the length of the text.
-const MADE_TOGETHER: usize = 500;
+pub(crate) const MADE_TOGETHER: usize = 500;
 
-/// Makes empty large objects, together with their lines in the ledger: many in a statement, for there may be very many.
+/// What makes large objects that are empty: one statement, for there may be very many.
+pub(crate) fn creation<'e>(entries: impl Iterator<Item = &'e TocEntry>) -> Ddl {
+    let mut sql = Ddl::new();
+    sql.sql("SELECT pg_catalog.lo_create(w.oid) FROM unnest(ARRAY[");
+    for (place, entry) in entries.enumerate() {
+        sql.sql(if place > 0 { ", " } else { "" }).number(entry.object.oid);
+    }
+    sql.sql("]::pg_catalog.oid[]) AS w(oid)").end();
+    sql
+}
+
+/// Makes empty large objects, together with their lines in the ledger.
 ///
 /// # Errors
 /// [`ImportError::Apply`] if they cannot be made, because there are such ones already for example.
@@ -45,12 +56,7 @@ pub(crate) async fn make(control: &mut CopySession, entries: &[&TocEntry], run: 
         if run.is_cancelled() {
             return Err(DataError::Cancelled.into());
         }
-        let mut sql = Ddl::new();
-        sql.sql("SELECT pg_catalog.lo_create(w.oid) FROM unnest(ARRAY[");
-        for (place, entry) in some.iter().enumerate() {
-            sql.sql(if place > 0 { ", " } else { "" }).number(entry.object.oid);
-        }
-        sql.sql("]::pg_catalog.oid[]) AS w(oid)").end();
+        let mut sql = creation(some.iter().copied());
         Ledger::record_all(&mut sql, some.iter().map(|entry| (entry.id.0, entry_name(entry), entry.drop.as_str())));
         let made = control.execute(sql.as_str()).await;
         let (first, last) = (some[0].object.oid, some[some.len() - 1].object.oid);
@@ -59,19 +65,35 @@ pub(crate) async fn make(control: &mut CopySession, entries: &[&TocEntry], run: 
     Ok(())
 }
 
-/// Copies the bytes of large objects, which exist in the target and are empty, and writes down that they are copied. Gives what
-/// was read of each.
+/// What large objects are written over.
+pub(crate) enum Over<'w, 's> {
+    /// Sessions of a worker, the next one when one breaks; that they are copied is written down.
+    Sessions(&'w mut Loader<'s>),
+    /// A transaction, which is lost with its session.
+    Transaction(&'w mut CopySession),
+}
+
+impl Over<'_, '_> {
+    async fn session(&mut self) -> Result<&mut CopySession, ImportError> {
+        match self {
+            Self::Sessions(loader) => loader.session().await,
+            Self::Transaction(session) => Ok(session),
+        }
+    }
+}
+
+/// Copies the bytes of large objects, which exist in the target and are empty. Gives what was read of each.
 ///
 /// # Errors
 /// [`DataError::Values`] for what cannot be read, [`DataError::CopyIn`] for what cannot be written, [`DataError::Cancelled`].
 pub(crate) async fn copy(
     some: &LargeObjects,
     values: &mut ValueReader<'_>,
-    loader: &mut Loader<'_>,
+    over: Over<'_, '_>,
     run: &Run,
 ) -> Result<Vec<LargeObjectContent>, ImportError> {
     let mut writer =
-        Writer { loader, run, filling: Filling::default(), in_flight: VecDeque::new(), sent: 0, over: None, bytes: 0 };
+        Writer { over, run, filling: Filling::default(), in_flight: VecDeque::new(), sent: 0, sent_to: None, bytes: 0 };
     let mut contents = Vec::with_capacity(some.oids.len());
     values.expect(some.oids.iter().copied());
     for oid in &some.oids {
@@ -207,7 +229,7 @@ impl Filling {
 /// Sends statements without waiting for each answer, and again over a new session when one breaks: writing a piece twice does no
 /// harm, since it has its place.
 struct Writer<'w, 's> {
-    loader: &'w mut Loader<'s>,
+    over: Over<'w, 's>,
     run: &'w Run,
     filling: Filling,
     /// What was not answered yet, the oldest first.
@@ -215,7 +237,7 @@ struct Writer<'w, 's> {
     /// How many of these the session was sent.
     sent: usize,
     /// The server process that they were sent to.
-    over: Option<i32>,
+    sent_to: Option<i32>,
     /// For errors: what was put into statements so far.
     bytes: u64,
 }
@@ -241,7 +263,11 @@ impl Writer<'_, '_> {
         // In a message of its own, behind all bytes: what is written down is there. Repeated, it stays one line.
         let what = format!("the bytes of {} large objects", some.oids.len());
         let mut sql = Ddl::new();
-        Ledger::record_once(&mut sql, some.line, &what);
+        match self.over {
+            Over::Sessions(_) => Ledger::record_once(&mut sql, some.line, &what),
+            // There is no ledger; an answer to this is one to all.
+            Over::Transaction(_) => drop(sql.sql("SELECT").end()),
+        }
         self.send(sql.into_string(), 0).await
     }
 
@@ -262,7 +288,7 @@ impl Writer<'_, '_> {
                 Err(error) => error,
             };
             attempt = if self.in_flight.len() < before { 1 } else { attempt + 1 };
-            if attempt > MAX_ATTEMPTS || !is_worth_repeating(&error) {
+            if matches!(self.over, Over::Transaction(_)) || attempt > MAX_ATTEMPTS || !is_worth_repeating(&error) {
                 return Err(error);
             }
             self.run.log(format!("writing large objects again: {error}"));
@@ -274,9 +300,9 @@ impl Writer<'_, '_> {
         let bytes = self.bytes;
         let relation = || QualifiedName::new("pg_catalog", "pg_largeobject");
         let write_error = |source: ConnectionError| DataError::CopyIn { relation: relation(), bytes, source };
-        let session = self.loader.session().await?;
-        if self.over != Some(session.backend_pid()) {
-            self.over = Some(session.backend_pid());
+        let session = self.over.session().await?;
+        if self.sent_to != Some(session.backend_pid()) {
+            self.sent_to = Some(session.backend_pid());
             self.sent = 0;
         }
         while let Some(sql) = self.in_flight.get(self.sent) {

@@ -17,6 +17,7 @@ use crate::progress::{Phase, Run};
 use crate::report::{Proven, TableReport, Verify};
 
 use super::fence::Fence;
+use super::large_objects::{self, Over};
 use super::load::{LoadInto, Loaded, Loader};
 use super::plan::{LargeObjects, LoadPlan, units};
 use super::replace::Dropped;
@@ -141,13 +142,9 @@ impl Apply<'_> {
         self.end(control, &plan).await?;
         let mut tables: Vec<TableReport> = moved.tables.iter().map(|part| TableReport { proven, ..part.report() }).collect();
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
-        Ok(Applied {
-            tables,
-            sequences: plan.sequences.len() as u64,
-            large_objects: moved.large_objects.iter().map(|some| some.len() as u64).sum(),
-            proven,
-            dropped: Vec::new(),
-        })
+        let large_objects = moved.large_objects.iter().map(|some| some.len() as u64).sum();
+        let sequences = plan.sequences.len() as u64;
+        Ok(Applied { tables, sequences, large_objects, proven, dropped: Vec::new() })
     }
 
     fn plan_work(&self, plan: &LoadPlan) {
@@ -169,7 +166,7 @@ impl Apply<'_> {
     ) -> Result<Vec<LargeObjectContent>, ImportError> {
         let _shown = self.run.working_on("large objects".to_owned());
         let mut values = loader.values().await;
-        let copied = super::large_objects::copy(some, &mut values, loader, run).await;
+        let copied = large_objects::copy(some, &mut values, Over::Sessions(loader), run).await;
         values.stop().await;
         copied
     }

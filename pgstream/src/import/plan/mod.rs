@@ -42,6 +42,13 @@ pub(crate) struct Making {
     pub(crate) line: u32,
 }
 
+impl Making {
+    /// Whether the entry is there with it.
+    pub(crate) fn is_last(&self, entry: &TocEntry) -> bool {
+        self.step.is_none_or(|step| step + 1 == entry.steps.len())
+    }
+}
+
 /// One thing that runs on one connection of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {

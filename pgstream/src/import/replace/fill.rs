@@ -12,7 +12,7 @@ use crate::report::{Proven, TableReport, Verify};
 
 use super::super::apply::{Applied, with_defaults, with_owner};
 use super::super::check_rows::{check_table, expectations};
-use super::super::large_objects;
+use super::super::large_objects::{self, MADE_TOGETHER, Over};
 use super::super::load::Loaded;
 use super::super::plan::{LoadGroup, LoadPlan, Making, Work, units};
 use super::{Replace, Replacement, Statement, statements};
@@ -37,8 +37,11 @@ impl Replace<'_> {
             let entry = &self.toc.entries[*place];
             !(entry.desc == "SCHEMA" && dropped.kept_schemas.contains(&entry.tag))
         };
-        let made = plan.large_object_entries.iter().chain(&plan.before).copied();
-        before.extend(made.filter(is_made).map(|place| self.make(place)));
+        before.extend(plan.large_object_entries.chunks(MADE_TOGETHER).map(|some| {
+            let made = large_objects::creation(some.iter().map(|place| &self.toc.entries[*place]));
+            Statement::new("large objects", made.into_string())
+        }));
+        before.extend(plan.before.iter().copied().filter(is_made).map(|place| self.make(place)));
         self.run_all(session, &before).await?;
         self.run.enter(Phase::Data);
         let loaded = self.load_all(session, &plan).await?;
@@ -55,10 +58,7 @@ impl Replace<'_> {
     pub(crate) async fn finish(&self, session: &mut CopySession, replacement: Replacement) -> Result<Applied, ImportError> {
         let Replacement { plan, loaded, large_objects, values, dropped, resets } = replacement;
         self.run.enter(Phase::Verify);
-        let proven = self.verify(session, &plan, &loaded).await?;
-        let canceller = session.canceller();
-        let checked = large_objects::check(session, &large_objects, self.options.verify);
-        self.ended_by_cancel(&canceller, checked).await?;
+        let proven = self.verify(session, &plan, &loaded, &large_objects).await?;
         self.run.enter(Phase::Finish);
         let entry = |place: usize| &self.toc.entries[place];
         let mut rest: Vec<Statement> =
@@ -89,13 +89,23 @@ impl Replace<'_> {
         let tables: u64 = plan.groups.iter().map(|group| group.members.len() as u64).sum();
         let bytes: u64 = plan.groups.iter().map(|group| group.bytes).sum();
         self.run.expect_tables(tables, bytes);
-        let built = plan.works.iter().zip(&plan.specs).map(|(work, spec)| match work {
-            Work::Make(_) => spec.weight,
-            _ => 0,
-        });
+        let built = self.built(plan).into_iter().map(|(_, units)| units);
         let verify = if self.options.verify == Verify::Checksum { "checksum" } else { "count" };
         let checks = plan.groups.iter().map(|group| group.bytes + units(verify, group.bytes) + units("analyze", group.bytes));
         self.run.expect_work(built.chain(checks).sum());
+    }
+
+    /// The places of the entries that are made behind the rows, each with its work. Over one connection steps are of no use.
+    fn built(&self, plan: &LoadPlan) -> Vec<(usize, u64)> {
+        let (mut built, mut units) = (Vec::new(), 0);
+        for (work, spec) in plan.works.iter().zip(&plan.specs) {
+            let Work::Make(making) = work else { continue };
+            units += spec.weight;
+            if making.is_last(&self.toc.entries[making.place]) {
+                built.push((making.place, std::mem::take(&mut units)));
+            }
+        }
+        built
     }
 
     fn make(&self, place: usize) -> Statement {
@@ -105,12 +115,7 @@ impl Replace<'_> {
     /// Indexes, keys, triggers and the like, in the order of the archive. Nobody waits for a single step of one here, so each is
     /// made as a whole where its first step stands.
     async fn build(&self, session: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
-        for (work, spec) in plan.works.iter().zip(&plan.specs) {
-            let Work::Make(Making { place, step, .. }) = *work else { continue };
-            if step.is_some_and(|step| step > 0) {
-                self.run.work_done(spec.weight);
-                continue;
-            }
+        for (place, work) in self.built(plan) {
             let phase = match self.toc.entries[place].desc {
                 "FK CONSTRAINT" | "CHECK CONSTRAINT" => Phase::Constraints,
                 _ => Phase::Indexes,
@@ -120,7 +125,7 @@ impl Replace<'_> {
             }
             let statement = self.make(place);
             let _shown = self.run.working_on(statement.what.clone());
-            let (pid, work) = (session.backend_pid(), spec.weight);
+            let pid = session.backend_pid();
             self.target.set_at_work(pid, work);
             let made = self.run_all(session, std::slice::from_ref(&statement)).await;
             self.target.set_at_work(pid, 0);
@@ -198,22 +203,19 @@ impl Replace<'_> {
         plan: &LoadPlan,
     ) -> Result<Vec<LargeObjectContent>, ImportError> {
         let mut contents = Vec::new();
-        if plan.large_objects.is_empty() {
-            return Ok(contents);
-        }
         let mut values = ValueReader::new(self.snapshot, self.run);
-        let mut copied = Ok(());
+        let mut result = Ok(());
         for some in &plan.large_objects {
-            match large_objects::copy_within(some, &mut values, session, self.run).await {
-                Ok(some) => contents.extend(some),
+            match large_objects::copy(some, &mut values, Over::Transaction(session), self.run).await {
+                Ok(copied) => contents.extend(copied),
                 Err(error) => {
-                    copied = Err(error);
+                    result = Err(error);
                     break;
                 }
             }
         }
         values.stop().await;
-        copied.map(|()| contents)
+        result.map(|()| contents)
     }
 
     async fn read_sequences(&self, plan: &LoadPlan) -> Result<Vec<SequenceValue>, ImportError> {
@@ -243,8 +245,16 @@ impl Replace<'_> {
         }
     }
 
-    /// Compares all tables, and gathers their statistics.
-    async fn verify(&self, session: &mut CopySession, plan: &LoadPlan, loaded: &[Loaded]) -> Result<Proven, ImportError> {
+    /// Compares all tables and large objects, and gathers statistics.
+    async fn verify(
+        &self,
+        session: &mut CopySession,
+        plan: &LoadPlan,
+        loaded: &[Loaded],
+        large_objects: &[LargeObjectContent],
+    ) -> Result<Proven, ImportError> {
+        let canceller = session.canceller();
+        self.ended_by_cancel(&canceller, large_objects::check(session, large_objects, self.options.verify)).await?;
         let leaves: Vec<&QualifiedName> =
             loaded.iter().filter(|l| plan.partitions.contains(&l.oid)).map(|l| &l.relation).collect();
         let leaves: std::collections::HashSet<&QualifiedName> = leaves.into_iter().collect();
