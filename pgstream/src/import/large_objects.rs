@@ -112,51 +112,6 @@ pub(crate) async fn copy(
     Ok(contents)
 }
 
-/// As [`copy`], within the transaction that is open in `session`: there nothing can be repeated, and nothing is written down.
-///
-/// # Errors
-/// As [`copy`].
-pub(crate) async fn copy_within(
-    some: &LargeObjects,
-    values: &mut ValueReader<'_>,
-    session: &mut CopySession,
-    run: &Run,
-) -> Result<Vec<LargeObjectContent>, ImportError> {
-    let (mut filling, mut bytes) = (Filling::default(), 0);
-    let mut contents = Vec::with_capacity(some.oids.len());
-    values.expect(some.oids.iter().copied());
-    for oid in &some.oids {
-        let mut hasher = LargeObjectHasher::new(*oid);
-        loop {
-            let offset = hasher.bytes();
-            let piece = unless_cancelled(run, values.piece(*oid, offset)).await??;
-            if !piece.is_empty() {
-                filling.add(*oid, offset, &piece);
-                bytes += piece.len() as u64;
-            }
-            if filling.is_full() {
-                write_within(&mut filling, session, bytes, run).await?;
-            }
-            if hasher.piece(&piece) {
-                break;
-            }
-        }
-        contents.push(hasher.content());
-    }
-    write_within(&mut filling, session, bytes, run).await?;
-    Ok(contents)
-}
-
-async fn write_within(filling: &mut Filling, session: &mut CopySession, bytes: u64, run: &Run) -> Result<(), ImportError> {
-    if filling.calls == 0 {
-        return Ok(());
-    }
-    let sql = filling.take();
-    let relation = QualifiedName::new("pg_catalog", "pg_largeobject");
-    let written = unless_cancelled(run, session.execute(&sql)).await?;
-    Ok(written.map_err(|source| DataError::CopyIn { relation, bytes, source })?)
-}
-
 /// What `work` gives, unless the run is cancelled first: no answer is waited for then.
 async fn unless_cancelled<T>(run: &Run, work: impl Future<Output = T>) -> Result<T, ImportError> {
     tokio::select! {

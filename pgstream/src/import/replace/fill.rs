@@ -14,7 +14,7 @@ use super::super::apply::{Applied, with_defaults, with_owner};
 use super::super::check_rows::{check_table, expectations};
 use super::super::large_objects::{self, MADE_TOGETHER, Over};
 use super::super::load::Loaded;
-use super::super::plan::{LoadGroup, LoadPlan, Making, Work, units};
+use super::super::plan::{LoadGroup, LoadPlan, Work, units};
 use super::{Replace, Replacement, Statement, statements};
 
 impl Replace<'_> {
@@ -112,8 +112,7 @@ impl Replace<'_> {
         Statement::of(self.toc, place, with_defaults(&self.toc.entries[place]))
     }
 
-    /// Indexes, keys, triggers and the like, in the order of the archive. Nobody waits for a single step of one here, so each is
-    /// made as a whole where its first step stands.
+    /// Indexes, keys, triggers and the like, in the order of the archive.
     async fn build(&self, session: &mut CopySession, plan: &LoadPlan) -> Result<(), ImportError> {
         for (place, work) in self.built(plan) {
             let phase = match self.toc.entries[place].desc {
