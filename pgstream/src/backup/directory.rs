@@ -229,7 +229,7 @@ mod tests {
         (store, id, lease)
     }
 
-    const ID: &str = "20261126T203105Z-k3f9x2ab";
+    const ID: &str = "20261126T203105042Z-k3f9x2ab";
 
     #[test]
     fn what_is_held_can_be_neither_read_nor_removed_by_others() {
@@ -272,7 +272,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (store, id, _lease) = begun(folder.path(), ID);
         fs::create_dir(store.path.join("safety")).unwrap();
-        fs::write(store.path.join("20261126T203105Z-k3f9x2ac"), "a file").unwrap();
+        fs::write(store.path.join("20261126T203105042Z-k3f9x2ac"), "a file").unwrap();
         assert_eq!(store.list().unwrap(), [id]);
         assert_eq!(Directory::new(folder.path().join("nowhere")).list().unwrap(), []);
     }

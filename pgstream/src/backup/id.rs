@@ -6,16 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StorageError;
 
-/// How the time is written at the beginning of a name: it sorts as text.
-const TIME: &str = "%Y%m%dT%H%M%SZ";
+/// How the time is written at the beginning of a name, to the millisecond: it sorts as text.
+const TIME: &str = "%Y%m%dT%H%M%S%3fZ";
+
+/// The length of a time.
+const TIME_LENGTH: usize = "20261126T203105042Z".len();
 
 /// Letters and digits that nobody confuses when reading them out: no i, l, o, u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// With 40 random bits, two backups of one second do not meet.
+/// With 40 random bits, two backups of one millisecond do not meet.
 const RANDOM: usize = 8;
 
-/// `20261126T203105Z-k3f9x2ab`: when it was begun, in UTC, and eight random characters. Sorts by time.
+/// `20261126T203105042Z-k3f9x2ab`: when it was begun, in UTC, and eight random characters. Sorts by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BackupId(String);
@@ -42,18 +45,14 @@ impl BackupId {
         let (time, short) = text.split_once('-')?;
         let is_short = short.len() == RANDOM && short.bytes().all(|byte| ALPHABET.contains(&byte));
         let digits = |from, to| time.get(from..to).is_some_and(|part: &str| part.bytes().all(|byte| byte.is_ascii_digit()));
-        let is_time = time.len() == 16 && digits(0, 8) && &time[8..9] == "T" && digits(9, 15) && time.ends_with('Z');
+        let is_time =
+            time.len() == TIME_LENGTH && digits(0, 8) && &time[8..9] == "T" && digits(9, TIME_LENGTH - 1) && time.ends_with('Z');
         (is_short && is_time).then(|| Self(text.to_owned()))
     }
 
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The second in which it was begun, as text that sorts.
-    pub(super) fn second(&self) -> &str {
-        self.0.split_once('-').map_or("", |(time, _)| time)
     }
 
     /// Whether `word` is the beginning of the name, or of its random part.
@@ -90,26 +89,31 @@ mod tests {
     #[test]
     fn a_new_name_is_understood_and_sorts_by_time() {
         let at = |text: &str| BackupId::new(text.parse().unwrap()).unwrap();
-        let (early, late) = (at("2026-11-26T20:31:05Z"), at("2026-11-26T20:31:06.9Z"));
-        assert!(early < late && early.as_str().starts_with("20261126T203105Z-"), "{early} {late}");
+        let (early, late) = (at("2026-11-26T20:31:05.042Z"), at("2026-11-26T20:31:05.043Z"));
+        assert!(early < late && early.as_str().starts_with("20261126T203105042Z-"), "{early} {late}");
         assert_eq!(BackupId::parse(early.as_str()), Some(early));
     }
 
     #[test]
     fn what_else_lies_in_a_folder_is_no_name() {
-        for text in
-            ["", "safety", "20261126T203105Z", "20261126T203105Z-", "20261126T203105Z-K3F9X2AB", "2026112\u{e4}T20310Z-k3f9x2ab"]
-        {
+        for text in [
+            "",
+            "safety",
+            "20261126T203105042Z",
+            "20261126T203105042Z-",
+            "20261126T203105042Z-K3F9X2AB",
+            "2026112\u{e4}T20310504Z-k3f9x2ab",
+        ] {
             assert_eq!(BackupId::parse(text), None, "{text}");
         }
-        for text in ["20261126T203105Z-k3f9x2ab.bak", "../20261126T203105Z-k3f9x2ab", "20261126t203105z-k3f9x2ab"] {
+        for text in ["20261126T203105042Z-k3f9x2ab.bak", "../20261126T203105042Z-k3f9x2ab", "20261126t203105042z-k3f9x2ab"] {
             assert_eq!(BackupId::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn a_beginning_of_either_part_means_it() {
-        let id = BackupId::parse("20261126T203105Z-k3f9x2ab").unwrap();
+        let id = BackupId::parse("20261126T203105042Z-k3f9x2ab").unwrap();
         for (word, is_meant) in
             [("20261126", true), ("k3f", true), ("k3f9x2ab", true), ("3f", false), ("", false), ("Z-k", false)]
         {

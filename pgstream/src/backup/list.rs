@@ -79,8 +79,7 @@ pub(super) fn all(store: &dyn BackupStore) -> Result<Vec<Found>, BackupError> {
             all.push(found);
         }
     }
-    // Names of one second are ordered by chance, so the time in the manifest decides between them.
-    all.sort_by(|a, b| (a.id.second(), a.created_at(), &a.id).cmp(&(b.id.second(), b.created_at(), &b.id)));
+    all.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(all)
 }
 
@@ -113,14 +112,6 @@ pub(super) fn resolve(store: &dyn BackupStore, word: &str) -> Result<Found, Back
 }
 
 impl Found {
-    /// When it was begun, where that is known.
-    fn created_at(&self) -> Option<jiff::Timestamp> {
-        match &self.contents {
-            Contents::Complete(backup) => Some(backup.manifest.created_at),
-            _ => None,
-        }
-    }
-
     /// As lists show it.
     pub(super) fn entry(&self, store: &dyn BackupStore) -> BackupEntry {
         let mut entry = BackupEntry {

@@ -155,7 +155,7 @@ mod tests {
     fn manifest(format: u32) -> BackupManifest {
         BackupManifest {
             format,
-            id: BackupId::parse("20261126T203105Z-k3f9x2ab").unwrap(),
+            id: BackupId::parse("20261126T203105042Z-k3f9x2ab").unwrap(),
             created_at: "2026-11-26T20:31:05Z".parse().unwrap(),
             pgstream_version: "1".into(),
             labels: BTreeMap::new(),
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(BackupManifest::read(newer.to_text().unwrap().as_bytes(), &ours.id), Read::Newer(BACKUP_FORMAT + 1));
         let changed = text.replace("\"format\": 1", "\"format\": 9");
         assert!(matches!(BackupManifest::read(changed.as_bytes(), &ours.id), Read::Damaged("it was changed")));
-        let other = BackupId::parse("20261126T203105Z-k3f9x2ac").unwrap();
+        let other = BackupId::parse("20261126T203105042Z-k3f9x2ac").unwrap();
         assert!(matches!(BackupManifest::read(text.as_bytes(), &other), Read::Damaged("it is another backup's")));
     }
 
