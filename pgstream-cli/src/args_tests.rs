@@ -74,8 +74,7 @@ fn what_is_not_supported_is_named_with_what_to_do_instead() {
         ("pgstream diff --from a --to b", "`pgstream diff`", "verify"),
         ("pgstream swap list", "`pgstream swap`", "sync"),
         ("pgstream sync --from a --to b --mode swap", "--mode swap", "empty"),
-        ("pgstream sync --from a --to b --mode=replace", "--mode replace", "empty"),
-        ("pgstream sync --from a --to b --mode append", "--mode append", "empty"),
+        ("pgstream sync --from a --to b --mode=swap", "--mode swap", "replace"),
         ("pgstream sync --from a --to b --mask m.toml", "--mask", "--exclude-table-data"),
         ("pgstream export --from a --to x.dump --format custom", "--format custom", "plain script"),
         ("pgstream export --from a --to x/ -F d", "--format d", "plain script"),
@@ -146,7 +145,6 @@ fn options_that_stand_in_the_tables_of_missing_ones_do_not_exist() {
                 ("--encoding", "import"),
                 ("--no-table-access-method", "export"),
                 ("--restrict-key", "export"),
-                ("--no-backup", "import"),
             ]
             .contains(&(known.as_str(), command.get_name()));
             assert!(is_elsewhere || !crate::usage::is_listed(&known), "{known} of {}", command.get_name());

@@ -20,7 +20,6 @@ const OPTIONS_NOT_YET: &[(&str, &str)] = &[
     ("--where", "leave rows out with --exclude-table-data PATTERN"),
     ("--filter", "name what is wanted with -n, -N, -t, -T and --exclude-table-data"),
     ("--keep-old", "it belongs to --mode swap, which is not supported yet"),
-    ("--no-backup", "only an empty target is written to, so there is nothing to back up"),
     ("--create-roles", "make the roles first, or use --no-owner and --no-privileges"),
     ("--role-map", "make the roles first, or use --no-owner and --no-privileges"),
     ("--role", "set it in the connection string: options='-c role=NAME'"),
@@ -82,9 +81,7 @@ const OTHER_NAMES: &[(&str, &str)] = &[
 
 /// Values that the design knows and this version does not.
 const VALUES_NOT_YET: &[(&str, &str, &str)] = &[
-    ("--mode", "swap", "only empty databases are loaded: drop what the target holds, or make a new database beside it"),
-    ("--mode", "replace", "only empty databases are loaded: drop what the target holds, or make a new database beside it"),
-    ("--mode", "append", "only empty databases are loaded: drop what the target holds, or make a new database beside it"),
+    ("--mode", "swap", "choose empty, append or replace; with empty, the new database can stand beside the old one"),
     ("--format", "custom", "write a plain script (.sql, .sql.gz, .sql.zst, .sql.lz4)"),
     ("--format", "c", "write a plain script (.sql, .sql.gz, .sql.zst, .sql.lz4)"),
     ("--format", "directory", "write a plain script (.sql, .sql.gz, .sql.zst, .sql.lz4)"),
