@@ -10,6 +10,7 @@ mod dependencies;
 mod documentation;
 mod encodings;
 mod export;
+mod extra_sql;
 mod faults;
 mod fence;
 mod guard;

@@ -51,6 +51,14 @@ pub enum ImportError {
     /// Everything was written, and could not be committed.
     #[error("could not commit what was written")]
     Commit(#[source] ConnectionError),
+    /// A statement of the operator's own failed, of `--before-sql` or `--after-sql`.
+    #[error("could not run {what}")]
+    Run {
+        /// The line and the file.
+        what: String,
+        /// What the server said.
+        source: ConnectionError,
+    },
     /// Rows did not get there.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -177,6 +185,7 @@ impl ImportError {
             Self::Script { .. }
             | Self::Commit(_)
             | Self::Apply { .. }
+            | Self::Run { .. }
             | Self::CleanUp { .. }
             | Self::NotOurs { .. }
             | Self::Forgotten { .. } => ErrorCode::ApplyFailed,
@@ -199,6 +208,7 @@ impl ImportError {
         match self {
             Self::Connection(e) => e.hint(),
             Self::Apply { source, .. } | Self::Script { source, .. } | Self::Commit(source) => source.hint(),
+            Self::Run { .. } => "Correct the statement. Everything was taken back.".into(),
             Self::ScriptRefused { hint, .. } => (*hint).into(),
             Self::ScriptIncomplete { .. } => {
                 "The script was cut or changed. Compare its size and hash with the original, and get it again.".into()
@@ -246,7 +256,11 @@ impl ImportError {
     /// When the same call may work.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Connection(e) | Self::Apply { source: e, .. } | Self::Script { source: e, .. } | Self::Commit(e) => e.retry(),
+            Self::Connection(e)
+            | Self::Apply { source: e, .. }
+            | Self::Run { source: e, .. }
+            | Self::Script { source: e, .. }
+            | Self::Commit(e) => e.retry(),
             Self::Data(e) => e.retry(),
             Self::Busy { .. } | Self::Forgotten { .. } => Retry::Now,
             Self::Unsteady { .. } => Retry::Now,

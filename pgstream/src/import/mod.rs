@@ -7,6 +7,7 @@
 mod apply;
 mod check_rows;
 mod emptiness;
+mod extra_sql;
 mod fence;
 mod hide;
 mod large_objects;
@@ -24,6 +25,7 @@ mod watch;
 pub(crate) use apply::{Applied, Apply, ApplyOptions};
 pub(crate) use emptiness::refuse_if_not_empty;
 pub use emptiness::{Contents, ObjectCount, contents};
+pub(crate) use extra_sql::ExtraSql;
 pub(crate) use fence::{Fence, Standing};
 pub(crate) use hide::hide;
 pub(crate) use ledger::Ledger;

@@ -114,6 +114,11 @@ impl Target {
         }
     }
 
+    /// Whether our sessions keep triggers from firing.
+    pub(crate) fn silences_triggers(&self) -> bool {
+        self.silences_triggers.load(Ordering::Relaxed)
+    }
+
     /// Opens a session that writes: first it proves that it came to the database that was admitted.
     ///
     /// # Errors

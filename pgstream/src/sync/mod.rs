@@ -183,7 +183,9 @@ impl Attempt<'_> {
         };
         let inner = self.run.child();
         let Control { session, fence } = &mut control;
-        let apply = Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, fence, options, run: &inner };
+        let after_sql = &survey.after_sql;
+        let apply =
+            Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, fence, options, after_sql, run: &inner };
         match self.watched(survey, &inner, self.fill_and_finish(&apply, survey, session)).await {
             Ok(mut applied) => {
                 control.session.close().await;

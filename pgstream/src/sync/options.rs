@@ -1,5 +1,6 @@
 //! What a sync is asked to do.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,14 @@ pub struct SyncOptions {
     /// With --mode replace: drop what the source does not have, too
     #[cfg_attr(feature = "clap", arg(long))]
     pub prune: bool,
+    /// A file with statements to run in the same transaction, when everything is proven and nobody has seen it yet; if one fails, so
+    /// does the run
+    #[cfg_attr(feature = "clap", arg(long, value_name = "FILE"))]
+    pub after_sql: Option<PathBuf>,
+    /// With --mode replace: a file with statements to run in the same transaction, when what is replaced is dropped and nothing is
+    /// made yet
+    #[cfg_attr(feature = "clap", arg(long, value_name = "FILE"))]
+    pub before_sql: Option<PathBuf>,
     /// How much is compared afterwards.
     #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
     pub verify: Verify,
@@ -116,6 +125,7 @@ impl SyncOptions {
             (replaces && self.hide, "--hide", "with --mode replace, which nobody sees before it is proven"),
             (!replaces && self.cascade, "--cascade", "without --mode replace"),
             (!replaces && self.prune, "--prune", "without --mode replace"),
+            (!replaces && self.before_sql.is_some(), "--before-sql", "without --mode replace"),
         ];
         match conflicts.into_iter().find(|(is_conflict, ..)| *is_conflict) {
             Some((_, option, conflict)) => Err(ArchiveError::OptionConflict { option, conflict }),

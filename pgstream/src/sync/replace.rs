@@ -25,8 +25,16 @@ impl Attempt<'_> {
             source_major: survey.catalog.database.major,
             lock_timeout: self.options.snapshot().lock_timeout,
         };
-        let replace =
-            Replace { toc: &survey.toc, replacing, snapshot: &survey.snapshot, target: self.target, options, run: &inner };
+        let replace = Replace {
+            toc: &survey.toc,
+            replacing,
+            snapshot: &survey.snapshot,
+            target: self.target,
+            options,
+            before_sql: &survey.before_sql,
+            after_sql: &survey.after_sql,
+            run: &inner,
+        };
         let work = async {
             let filled = replace.fill(&mut session).await?;
             self.or_cancelled(survey.check_unchanged(self.options, self.run)).await??;

@@ -1,6 +1,7 @@
 //! What a sync finds at both ends before it writes: the source under its snapshot, what is to be made, and what stands against it.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::export::{choose, fingerprint, identify};
 use crate::guard::{DatabaseIdentity, Destination};
 use crate::import::preflight::{self, Finding, PreflightReport, RunShape, Wanted};
-use crate::import::{Dropped, Graph, Replacing};
+use crate::import::{Dropped, ExtraSql, Graph, Replacing};
 use crate::progress::{Phase, Run};
 use crate::report::{EndReport, Failure, Mode, SnapshotKind, TargetState};
 
@@ -35,12 +36,18 @@ pub(super) struct Survey {
     pub(super) toc: Toc,
     /// What of the target it replaces, if the mode is to replace.
     pub(super) replacing: Option<Replacing>,
+    /// Statements of the operator's own.
+    pub(super) before_sql: ExtraSql,
+    pub(super) after_sql: ExtraSql,
 }
 
 impl Survey {
     /// Takes the snapshot and reads the catalog. Nothing is written anywhere.
     pub(super) async fn take(source: &ConnectionConfig, options: &SyncOptions, run: &Run) -> Result<Self, Error> {
         options.check()?;
+        let read = |option, path: &Option<PathBuf>| path.as_deref().map(|path| ExtraSql::read(option, path)).transpose();
+        let before_sql = read("--before-sql", &options.before_sql)?.unwrap_or_default();
+        let after_sql = read("--after-sql", &options.after_sql)?.unwrap_or_default();
         let config = source.with_application_name(&format!("pgstream:{}", run.job()));
         let identity = identify(&config).await?;
         let how = options.snapshot().through_pooler(identity.is_pooled || config.is_pooled_hint());
@@ -55,7 +62,7 @@ impl Survey {
             Err(error) => Err(error),
         };
         match made {
-            Ok((toc, replacing)) => Ok(Self { config, identity, snapshot, catalog, toc, replacing }),
+            Ok((toc, replacing)) => Ok(Self { config, identity, snapshot, catalog, toc, replacing, before_sql, after_sql }),
             Err(error) => {
                 snapshot.release().await;
                 Err(error)

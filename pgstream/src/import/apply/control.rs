@@ -40,6 +40,14 @@ pub(super) enum Stopped {
 }
 
 impl Stopped {
+    /// For a statement of the operator's own.
+    fn into_run(self, what: String) -> ImportError {
+        match self {
+            Self::Cancelled => DataError::Cancelled.into(),
+            Self::Failed(source) => ImportError::Run { what, source },
+        }
+    }
+
     pub(super) fn into_apply(self, what: String) -> ImportError {
         match self {
             Self::Cancelled => DataError::Cancelled.into(),
@@ -199,6 +207,10 @@ impl Apply<'_> {
         Ledger::drop_statements(&mut sql);
         sql.sql("COMMIT").end();
         let transaction = self.fence.begin_last(control).await?;
+        for (what, statement) in self.after_sql.framed(self.target.silences_triggers()) {
+            control.send(&statement)?;
+            self.receive(control).await.map_err(|stopped| stopped.into_run(what))?;
+        }
         control.send(sql.as_str())?;
         let stopped = match self.receive(control).await {
             Ok(()) => return Ok(()),

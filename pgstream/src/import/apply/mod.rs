@@ -16,6 +16,7 @@ use crate::error::ImportError;
 use crate::progress::{Phase, Run};
 use crate::report::{Proven, TableReport, Verify};
 
+use super::extra_sql::ExtraSql;
 use super::fence::Fence;
 use super::large_objects::{self, Over};
 use super::load::{LoadInto, Loaded, Loader};
@@ -93,6 +94,8 @@ pub(crate) struct Apply<'a> {
     pub(crate) fence: &'a Fence,
     /// How.
     pub(crate) options: ApplyOptions,
+    /// Statements of the operator's own, for the last transaction.
+    pub(crate) after_sql: &'a ExtraSql,
     /// The run.
     pub(crate) run: &'a Run,
 }

@@ -164,6 +164,7 @@ impl Apply<'_> {
             target: self.target,
             fence: self.fence,
             options: self.options,
+            after_sql: self.after_sql,
         };
         for attempt in 1.. {
             let session = loader.session().await?;

@@ -42,6 +42,7 @@ impl Replace<'_> {
             Statement::new("large objects", made.into_string())
         }));
         before.extend(plan.before.iter().copied().filter(is_made).map(|place| self.make(place)));
+        self.run_extra(session, self.before_sql).await?;
         self.run_all(session, &before).await?;
         self.run.enter(Phase::Data);
         let loaded = self.load_all(session, &plan).await?;
@@ -73,6 +74,7 @@ impl Replace<'_> {
         rest.extend(values.iter().map(|value| Statement::new(format!("SEQUENCE SET {}", value.name), value.render_set())));
         self.run_all(session, &rest).await?;
         self.check_sequences(session, &plan, &values).await?;
+        self.run_extra(session, self.after_sql).await?;
         self.commit(session).await?;
         let mut tables: Vec<TableReport> = loaded.iter().map(|part| TableReport { proven, ..part.report() }).collect();
         tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));

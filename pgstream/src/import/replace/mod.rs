@@ -25,6 +25,7 @@ use crate::error::{ConnectionError, DataError, ImportError};
 use crate::progress::Run;
 use crate::report::Verify;
 
+use super::extra_sql::ExtraSql;
 use super::ledger::entry_name;
 use super::load::Loaded;
 use super::plan::LoadPlan;
@@ -60,6 +61,9 @@ pub(crate) struct Replace<'a> {
     pub(crate) target: &'a Target,
     /// How.
     pub(crate) options: ReplaceOptions,
+    /// Statements of the operator's own: behind the drops, and before the commit.
+    pub(crate) before_sql: &'a ExtraSql,
+    pub(crate) after_sql: &'a ExtraSql,
     /// The run.
     pub(crate) run: &'a Run,
 }
@@ -103,6 +107,16 @@ impl Replace<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Runs statements of the operator's own.
+    async fn run_extra(&self, session: &mut CopySession, extra: &ExtraSql) -> Result<(), ImportError> {
+        let framed = extra.framed(self.target.silences_triggers()).into_iter();
+        let statements: Vec<Statement> = framed.map(|(what, sql)| Statement::new(what, sql)).collect();
+        self.run_all(session, &statements).await.map_err(|error| match error {
+            ImportError::Apply { what, source } => ImportError::Run { what, source },
+            other => other,
+        })
     }
 
     /// Waits for one answer; a cancel ends what the server is at.
