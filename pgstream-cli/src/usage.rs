@@ -27,8 +27,6 @@ const OPTIONS_NOT_YET: &[(&str, &str)] = &[
     ("--globals", "roles and tablespaces are made by hand, or by a script that is imported"),
     ("--resume", "run the command again; it starts from the beginning"),
     ("--plan", "it shows what `sync` would do; `export` changes nothing in the database"),
-    ("--before-sql", "run the statements with psql before"),
-    ("--after-sql", "run the statements with psql afterwards"),
     ("--keep-outbound", "make subscriptions by hand afterwards"),
     ("--snapshot", "a run makes its own snapshot"),
     ("--inserts", "rows are written as COPY"),

@@ -77,7 +77,7 @@ pub(crate) async fn export_listed(
     let source = &source.with_application_name(&format!("pgstream:{}", run.job()));
     let exported = tokio::select! {
         biased;
-        exported = write_archive(source, to, options, run) => exported,
+        exported = Box::pin(write_archive(source, to, options, run)) => exported,
         () = run.tick(TICK) => unreachable!("ticks do not end"),
     };
     exported.map_err(|error| {

@@ -60,7 +60,8 @@ pub async fn sync(
     run: &Run,
 ) -> Result<SyncReport, Failure> {
     run.announce(EventType::State);
-    let work = sync_with_attempts(source, destination, options, run);
+    // A run's future is large, and a thread's stack may be small: here and below the parts of it are on the heap.
+    let work = Box::pin(sync_with_attempts(source, destination, options, run));
     let result = tokio::select! {
         biased;
         result = work => result,
@@ -80,7 +81,8 @@ async fn sync_with_attempts(
     let target = Target::new(destination, options.job_count());
     let mut pause = PAUSE;
     for attempt in 1.. {
-        let failure = match (Attempt { source, target: &target, options, run }).make().await {
+        let once = Attempt { source, target: &target, options, run };
+        let failure = match Box::pin(once.make()).await {
             Ok(done) => return Ok(SyncReport::new(done, started.elapsed(), run, options.mode)),
             Err(failure) => failure,
         };
@@ -139,9 +141,9 @@ impl Attempt<'_> {
     async fn make(&self) -> Result<Done, Failure> {
         self.run.enter(Phase::Preflight);
         let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
-        let surveyed = self.or_cancelled(Survey::take(self.source, self.options, self.run)).await;
+        let surveyed = self.or_cancelled(Box::pin(Survey::take(self.source, self.options, self.run))).await;
         let survey = surveyed.map_err(untouched)?.map_err(|e| untouched(self.cause(e)))?;
-        let result = self.copy(&survey).await;
+        let result = Box::pin(self.copy(&survey)).await;
         survey.release().await;
         result
     }
@@ -164,14 +166,14 @@ impl Attempt<'_> {
 
     async fn copy(&self, survey: &Survey) -> Result<Done, Failure> {
         let untouched = |error: Error| Failure::new(error, TargetState::Untouched, self.run);
-        let checked = self.or_cancelled(survey.check(self.target.destination(), self.options)).await;
+        let checked = self.or_cancelled(Box::pin(survey.check(self.target.destination(), self.options))).await;
         let checked = checked.map_err(untouched)?.and_then(|report| Ok(report.into_result()?));
         checked.map_err(|e| untouched(self.cause(e)))?.tell(self.run);
         if let Some(replacing) = &survey.replacing {
             // On the heap: this future has little in common with the rest of this one, and is as large.
             return Box::pin(self.replace(survey, replacing)).await;
         }
-        let mut control = self.open_control().await?;
+        let mut control = Box::pin(self.open_control()).await?;
 
         let source_major = survey.catalog.database.major;
         let options = ApplyOptions {
@@ -186,7 +188,7 @@ impl Attempt<'_> {
         let after_sql = &survey.after_sql;
         let apply =
             Apply { toc: &survey.toc, snapshot: &survey.snapshot, target: self.target, fence, options, after_sql, run: &inner };
-        match self.watched(survey, &inner, self.fill_and_finish(&apply, survey, session)).await {
+        match self.watched(survey, &inner, Box::pin(self.fill_and_finish(&apply, survey, session))).await {
             Ok(mut applied) => {
                 control.session.close().await;
                 if self.options.schema_only {
@@ -195,7 +197,7 @@ impl Attempt<'_> {
                 }
                 Ok(self.done(applied, survey))
             }
-            Err(error) => Err(self.take_back(control, error, None).await),
+            Err(error) => Err(Box::pin(self.take_back(control, error, None)).await),
         }
     }
 
@@ -220,9 +222,9 @@ impl Attempt<'_> {
     }
 
     async fn fill_and_finish(&self, apply: &Apply<'_>, survey: &Survey, control: &mut CopySession) -> Result<Applied, Error> {
-        let filled = apply.fill(control).await?;
+        let filled = Box::pin(apply.fill(control)).await?;
         self.or_cancelled(survey.check_unchanged(self.options, self.run)).await??;
-        Ok(apply.finish(control, filled).await?)
+        Ok(Box::pin(apply.finish(control, filled)).await?)
     }
 
     fn done(&self, applied: Applied, survey: &Survey) -> Done {

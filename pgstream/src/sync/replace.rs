@@ -36,9 +36,9 @@ impl Attempt<'_> {
             run: &inner,
         };
         let work = async {
-            let filled = replace.fill(&mut session).await?;
+            let filled = Box::pin(replace.fill(&mut session)).await?;
             self.or_cancelled(survey.check_unchanged(self.options, self.run)).await??;
-            Ok(replace.finish(&mut session, filled).await?)
+            Ok(Box::pin(replace.finish(&mut session, filled)).await?)
         };
         match self.watched(survey, &inner, work).await {
             Ok(mut applied) => {

@@ -78,7 +78,7 @@ pub async fn import(from: Source, destination: Destination, options: &ImportOpti
     let started = Instant::now();
     run.announce(EventType::State);
     let import = Import { target: Target::new(destination, 1), options, run };
-    let work = import.run(from, started);
+    let work = Box::pin(import.run(from, started));
     let result = tokio::select! {
         biased;
         result = work => result,
