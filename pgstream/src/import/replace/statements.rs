@@ -166,7 +166,8 @@ pub(super) fn reset_rights(schema: &FoundSchema, reach: &Reach) -> Option<String
     if *owner != schema.owner {
         sql.sql("ALTER SCHEMA ").ident(&schema.name).sql(" OWNER TO ").ident(owner).end();
     }
-    if !reach.keeps_privileges && !(schema.has_first_privileges && sql.is_empty()) {
+    let are_as_first = schema.has_first_privileges && sql.is_empty();
+    if !(reach.keeps_privileges || are_as_first) {
         // What was granted to the former owner is the new owner's by now.
         for grantee in schema.grantees.iter().filter(|grantee| **grantee != schema.owner && *grantee != owner) {
             sql.sql("REVOKE ALL ON SCHEMA ").ident(&schema.name).sql(" FROM ");

@@ -79,19 +79,29 @@ impl Needs {
     fn add_definition(&mut self, verb: &str, object: &str, cursor: &mut Cursor<'_>) {
         match (verb, object) {
             ("ALTER", "DEFAULT PRIVILEGES") => self.add_default_privileges(cursor),
-            ("ALTER", _) => {
-                if cursor.skip_to(&["owner"]).is_some() && cursor.eat("to") {
-                    self.add_roles(cursor, |used| used.owns = true);
-                }
-            }
+            ("ALTER", _) => self.add_owner(cursor),
             ("GRANT" | "REVOKE", "ROLE") => {}
-            ("GRANT" | "REVOKE", _) => {
-                if cursor.skip_to(&["to", "from"]).is_some() {
-                    self.add_roles(cursor, |used| used.is_granted = true);
-                }
-            }
+            ("GRANT" | "REVOKE", _) => self.add_grantees(cursor),
             ("CREATE", object) => self.add_created(object, cursor),
             _ => {}
+        }
+    }
+
+    fn add_owner(&mut self, cursor: &mut Cursor<'_>) {
+        if cursor.skip_to(&["owner"]).is_some() && cursor.eat("to") {
+            self.add_roles(cursor, |used| used.owns = true);
+        }
+    }
+
+    fn add_grantees(&mut self, cursor: &mut Cursor<'_>) {
+        if cursor.skip_to(&["to", "from"]).is_some() {
+            self.add_roles(cursor, |used| used.is_granted = true);
+        }
+    }
+
+    fn add_policy_roles(&mut self, cursor: &mut Cursor<'_>) {
+        if cursor.skip_to(&["to", "using", "with"]) == Some("to") {
+            self.add_roles(cursor, |used| used.is_in_policies = true);
         }
     }
 
@@ -114,11 +124,7 @@ impl Needs {
             "ACCESS METHOD" => self.access_methods.extend(created_name("METHOD", cursor)),
             "SCHEMA" => self.add_schema(cursor),
             "EXTENSION" => self.add_extension(cursor),
-            "POLICY" => {
-                if cursor.skip_to(&["to", "using", "with"]) == Some("to") {
-                    self.add_roles(cursor, |used| used.is_in_policies = true);
-                }
-            }
+            "POLICY" => self.add_policy_roles(cursor),
             "FUNCTION" | "PROCEDURE" => {
                 self.note_schema(object, cursor.clone());
                 self.add_language(cursor);
