@@ -42,10 +42,12 @@ fn append() -> ImportOptions {
 
 /// A script of ours.
 async fn own_script(db: &TestDb) -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().join("own.sql");
-    export(&config(&db.url()), Sink::Path(path.clone()), &ExportOptions::default(), &Run::new()).await.unwrap();
-    std::fs::read(path).unwrap()
+    export(&config(&db.url()), Sink::Path(path.clone()), &ExportOptions::default(), &Run::new())
+        .await
+        .expect("it can be exported");
+    std::fs::read(path).expect("it is there")
 }
 
 /// Nothing was left, and the report says so.

@@ -118,7 +118,7 @@ impl Needs {
 
     fn add_created(&mut self, object: &str, cursor: &mut Cursor<'_>) {
         match object {
-            "ROLE" | "USER" | "GROUP" => drop(self.roles.extend(created_name(object, cursor))),
+            "ROLE" | "USER" | "GROUP" => self.roles.extend(created_name(object, cursor)),
             "TABLESPACE" => self.tablespaces.extend(created_name(object, cursor)),
             "LANGUAGE" | "PROCEDURAL LANGUAGE" => self.languages.extend(created_name("LANGUAGE", cursor)),
             "ACCESS METHOD" => self.access_methods.extend(created_name("METHOD", cursor)),
