@@ -398,9 +398,11 @@ async fn a_target_whose_sessions_are_killed_at_any_moment_is_the_old_or_the_new(
         let mut random = Random::new(seed);
         let kill = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database()
             and application_name like 'pgstream%' and pid <> pg_backend_pid()";
+        let mut longest = 700;
         while !running.is_finished() {
-            // How long it lives is the point: this waits for nothing.
-            tokio::time::sleep(Duration::from_millis(20 + random.below(700))).await;
+            // How long it lives is the point: this waits for nothing. Each life may be longer, so that one is long enough.
+            tokio::time::sleep(Duration::from_millis(20 + random.below(longest))).await;
+            longest *= 2;
             killer.query(kill, &[]).await.expect("a superuser may");
         }
         let ended = running.await.expect("no panic");

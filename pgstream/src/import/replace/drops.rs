@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::catalog::class;
+use crate::ddl;
 use crate::ordering;
 
 use super::archive::Replacing;
@@ -75,6 +76,12 @@ pub struct DropPlan {
 }
 
 impl DropPlan {
+    /// Whether it drops an event trigger, and does so before anything that it might fire on.
+    pub(crate) fn ends_event_trigger(&self, name: &str) -> bool {
+        let name = ddl::identifier(name);
+        self.dropped.iter().any(|dropped| dropped.kind == EVENT_TRIGGER && dropped.name == name)
+    }
+
     /// Plans it.
     pub(crate) fn new(target: &Graph, replacing: &Replacing) -> Self {
         let mut closure = Closure::new(target);
@@ -131,6 +138,8 @@ const OWNED: [&str; 2] = ["sequence", "statistics object"];
 /// What a publication publishes: a part of the publication, not of the table.
 const PUBLISHED: [&str; 2] = ["publication relation", "publication namespace"];
 
+const EVENT_TRIGGER: &str = "event trigger";
+
 /// Kinds that live in no schema.
 const WITHOUT_SCHEMA: [&str; 10] = [
     "large object",
@@ -142,7 +151,7 @@ const WITHOUT_SCHEMA: [&str; 10] = [
     "foreign-data wrapper",
     "server",
     "publication",
-    "event trigger",
+    EVENT_TRIGGER,
 ];
 
 /// Parts that somebody made on purpose, and may miss.
@@ -437,6 +446,8 @@ impl<'g> Closure<'g> {
         }
         let mut groups = ordering::groups(&needs);
         groups.reverse();
+        // They would fire on all that follows, nothing needs one, and none fires on this. A stable sort.
+        groups.sort_by_key(|group| group.iter().any(|place| self.node(units[*place]).kind != EVENT_TRIGGER));
         groups.into_iter().map(|group| group.into_iter().map(|place| units[place]).collect()).collect()
     }
 }
@@ -453,7 +464,8 @@ fn is_part_of(graph: &Graph, edge: &Edge) -> bool {
     let stands_alone = drop_word(&dependent.kind).is_some() && !OWNED.contains(&dependent.kind.as_str());
     let can_hold = match referenced.address.0 {
         class::PG_CLASS => !referenced.is_index,
-        class::PG_TYPE => true,
+        // An operator or a function that was added to a family is held by nothing else.
+        class::PG_TYPE | class::PG_OPCLASS | class::PG_OPFAMILY => true,
         class::PG_NAMESPACE => dependent.kind == "default acl",
         _ => false,
     };

@@ -3,6 +3,9 @@ use crate::import::replace::archive::Reach;
 
 const CONSTRAINT: u32 = class::PG_CONSTRAINT;
 const RELATION: u32 = class::PG_CLASS;
+/// `pg_amop` and `pg_amproc`, which have no entries of their own.
+const PG_AMOP: u32 = 2602;
+const PG_AMPROC: u32 = 2603;
 
 /// A graph of (catalog, kind, identity) and of edges by the places of their ends.
 fn graph(nodes: &[(u32, &str, &str)], edges: &[(usize, usize, char)]) -> Graph {
@@ -73,6 +76,44 @@ fn a_circle_of_several_kinds_is_cut_by_cascade() {
         plan.statements,
         ["DROP TABLE s.u;\n", "DROP TABLE IF EXISTS s.t CASCADE;\n", "DROP ROUTINE IF EXISTS s.f(s.t) CASCADE;\n"]
     );
+}
+
+#[test]
+fn members_of_an_operator_family_go_with_it() {
+    let target = graph(
+        &[
+            (class::PG_OPFAMILY, "operator family", "s.f USING btree"),
+            (class::PG_OPCLASS, "operator class", "s.c USING btree"),
+            (PG_AMOP, "operator of access method", "operator 1 (s.n, s.n) of s.f USING btree"),
+            (PG_AMPROC, "function of access method", "function 1 (s.n, s.n) of s.f USING btree"),
+        ],
+        &[(1, 0, 'a'), (2, 0, 'a'), (3, 1, 'i')],
+    );
+    let mut replacing = Replacing::default();
+    replacing.others.insert((class::PG_OPFAMILY, "s.f USING btree".into()));
+    replacing.others.insert((class::PG_OPCLASS, "s.c USING btree".into()));
+    let plan = DropPlan::new(&target, &replacing);
+    assert_eq!(plan.statements, ["DROP OPERATOR CLASS s.c USING btree;\n", "DROP OPERATOR FAMILY s.f USING btree;\n"]);
+    assert_eq!(plan.outside, Vec::<String>::new());
+}
+
+#[test]
+fn event_triggers_go_before_they_can_fire() {
+    let target = graph(
+        &[
+            (RELATION, "table", "s.t"),
+            (class::PG_PROC, "function", "s.f()"),
+            (class::PG_EVENT_TRIGGER, "event trigger", "\"E\""),
+            (RELATION, "view", "s.v"),
+        ],
+        &[(2, 1, 'n'), (3, 0, 'n')],
+    );
+    let mut replacing = relations(&["s.t", "s.v"]);
+    replacing.routines.insert("s.f()".into());
+    replacing.others.insert((class::PG_EVENT_TRIGGER, "\"E\"".into()));
+    let plan = DropPlan::new(&target, &replacing);
+    assert_eq!(plan.statements[0], "DROP EVENT TRIGGER \"E\";\n", "{:?}", plan.statements);
+    assert_eq!((plan.ends_event_trigger("E"), plan.ends_event_trigger("e")), (true, false));
 }
 
 #[test]

@@ -65,7 +65,22 @@ select t.class                                                     as class
      , t.oid                                                       as oid
      , i.type                                                      as kind
      , i.schema                                                    as schema
-     , i.identity                                                  as identity
+     -- As SQL writes it: the server leaves the second name of these unquoted.
+     , case t.class
+            when 'pg_catalog.pg_opclass'::pg_catalog.regclass
+            then (select pg_catalog.format('%I.%I USING %I', i.schema, k.opcname, a.amname)
+                    from pg_catalog.pg_opclass k join pg_catalog.pg_am a on a.oid = k.opcmethod where k.oid = t.oid)
+            when 'pg_catalog.pg_opfamily'::pg_catalog.regclass
+            then (select pg_catalog.format('%I.%I USING %I', i.schema, f.opfname, a.amname)
+                    from pg_catalog.pg_opfamily f join pg_catalog.pg_am a on a.oid = f.opfmethod where f.oid = t.oid)
+            when 'pg_catalog.pg_transform'::pg_catalog.regclass
+            then (select pg_catalog.format('FOR %s LANGUAGE %I', y.identity, l.lanname)
+                    from pg_catalog.pg_transform f
+                    join pg_catalog.pg_language l on l.oid = f.trflang
+                   cross join lateral pg_catalog.pg_identify_object('pg_catalog.pg_type'::pg_catalog.regclass, f.trftype, 0) y
+                   where f.oid = t.oid)
+            else i.identity
+       end                                                         as identity
      , coalesce(c.relkind = 'i' or c.relkind = 'I', false)         as is_index
      , coalesce(o.owner in (select h.oid from hosting h), false)   as is_hosted
      -- Who owns the schema may drop what is in it.

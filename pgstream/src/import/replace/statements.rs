@@ -81,14 +81,7 @@ fn drop(word: &'static str, nodes: &[&Node], if_exists: bool, cascade: bool) -> 
     sql.sql("DROP ").sql(word).sql(if if_exists { " IF EXISTS " } else { " " });
     for (place, node) in nodes.iter().enumerate() {
         sql.sql(if place > 0 { ", " } else { "" });
-        match node.identity.strip_prefix("for ").and_then(|rest| rest.rsplit_once(" on language ")) {
-            Some((data_type, language)) if word == "TRANSFORM" => {
-                sql.sql("FOR ").deparsed(data_type).sql(" LANGUAGE ").deparsed(language);
-            }
-            _ => {
-                sql.deparsed(&node.identity);
-            }
-        }
+        sql.deparsed(&node.identity);
     }
     sql.sql(if cascade { " CASCADE" } else { "" }).end();
     sql.into_string()

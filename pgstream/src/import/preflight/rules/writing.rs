@@ -80,8 +80,11 @@ pub(super) fn event_triggers(situation: &Situation<'_>) -> Vec<Finding> {
         (_, true) => enabled == 'A' || enabled == 'R',
         _ => enabled == 'A' || enabled == 'O',
     };
-    let firing: Vec<&String> =
-        target.event_triggers.iter().filter(|(_, enabled)| fires(*enabled)).map(|(name, _)| name).collect();
+    let is_gone = |name: &str| target.drops.as_ref().is_some_and(|plan| plan.ends_event_trigger(name));
+    let firing: Vec<&String> = (target.event_triggers.iter())
+        .filter(|(name, enabled)| fires(*enabled) && !is_gone(name))
+        .map(|(name, _)| name)
+        .collect();
     if firing.is_empty() {
         return Vec::new();
     }
