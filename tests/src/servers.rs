@@ -61,16 +61,28 @@ pub fn client_program(name: &str) -> PathBuf {
     newest_program(name).unwrap_or_else(|| panic!("{name} is not installed (Debian: `apt-get install postgresql-client`)"))
 }
 
+/// The oldest installed version of a client program that is made for servers of this major version.
+///
+/// # Panics
+/// If there is none.
+pub fn client_program_for(name: &str, major: u32) -> PathBuf {
+    let all = versions_of(name).into_iter().filter(|(program, _)| *program >= major);
+    all.min_by_key(|(program, _)| *program).unwrap_or_else(|| panic!("no {name} is installed that is as new as {major}")).1
+}
+
 /// The major version of the newest installed `name`, if there is one.
 pub fn client_major(name: &str) -> Option<u32> {
     newest_program(name).and_then(|p| major_of(&p))
 }
 
 fn newest_program(name: &str) -> Option<PathBuf> {
-    let all = bin_folders().iter().map(|f| f.join(name)).filter(|p| p.is_file());
     // `rev` because `max_by_key` takes the last of equals, and the first folder is the preferred one.
-    let all: Vec<(u32, PathBuf)> = all.filter_map(|p| Some((major_of(&p)?, p))).collect();
-    all.into_iter().rev().max_by_key(|(major, _)| *major).map(|(_, path)| path)
+    versions_of(name).into_iter().rev().max_by_key(|(major, _)| *major).map(|(_, path)| path)
+}
+
+fn versions_of(name: &str) -> Vec<(u32, PathBuf)> {
+    let all = bin_folders().iter().map(|f| f.join(name)).filter(|p| p.is_file());
+    all.filter_map(|p| Some((major_of(&p)?, p))).collect()
 }
 
 /// A program of another package (`pgbouncer`, `redis-server`), in `PATH` or where system services' programs are.

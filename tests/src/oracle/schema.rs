@@ -160,8 +160,11 @@ pub(super) fn without_marks(dump: &str) -> String {
     while let Some(at) = text.find(MARK) {
         let end = at + MARK.len() + text[at + MARK.len()..].find([',', ')']).unwrap_or_default();
         let is_alone = text[..at].ends_with("SET (") && text[end..].starts_with(");");
-        match text[..at].rfind("\nALTER ").filter(|_| is_alone) {
-            Some(statement) => text.replace_range(statement..end + 2, ""),
+        // A pg_dump writes it right behind `DEPENDS ON EXTENSION …;`, without a new line.
+        let start = text[..at].rfind("ALTER TABLE ").filter(|start| is_alone && *start > 0);
+        match start.map(|start| (start, text.as_bytes()[start - 1])) {
+            Some((statement, b'\n')) => text.replace_range(statement - 1..end + 2, ""),
+            Some((statement, _)) => text.replace_range(statement..end + 2, ""),
             None if text[..at].ends_with(", ") => text.replace_range(at - 2..end, ""),
             None if text[end..].starts_with(", ") => text.replace_range(at..end + 2, ""),
             None => text.replace_range(at..end, ""),
@@ -227,9 +230,10 @@ mod tests {
     fn an_internal_mark_is_left_out_and_nothing_else() {
         let dump = "a;\nALTER TABLE ONLY t ALTER COLUMN \"line\nbreak\" SET (pg_attver=12);\nb;\n\
             ALTER TABLE ONLY t ALTER COLUMN c SET (n_distinct=-0.5, pg_attver=3);\n\
-            ALTER TABLE ONLY t ALTER COLUMN d SET (pg_attver=3, n_distinct=1);\n";
+            ALTER TABLE ONLY t ALTER COLUMN d SET (pg_attver=3, n_distinct=1);\n\
+            d EXTENSION e;ALTER TABLE ONLY t ALTER COLUMN c SET (pg_attver=3);\ne;\n";
         let expected = "a;\nb;\nALTER TABLE ONLY t ALTER COLUMN c SET (n_distinct=-0.5);\n\
-            ALTER TABLE ONLY t ALTER COLUMN d SET (n_distinct=1);\n";
+            ALTER TABLE ONLY t ALTER COLUMN d SET (n_distinct=1);\nd EXTENSION e;\ne;\n";
         assert_eq!(without_marks(dump), expected);
     }
 
