@@ -119,6 +119,16 @@ impl Cluster {
         majors().into_iter().map(Self::for_major).collect()
     }
 
+    /// The shared clusters of the oldest and the newest major found; one, if there is one.
+    ///
+    /// # Panics
+    /// As [`Cluster::for_major`].
+    pub fn ends() -> Vec<Arc<Self>> {
+        let majors = majors();
+        let ends: std::collections::BTreeSet<u32> = majors.first().into_iter().chain(majors.last()).copied().collect();
+        ends.into_iter().map(Self::for_major).collect()
+    }
+
     /// A cluster of this test's own, with more settings for `postgresql.conf`.
     ///
     /// # Panics
