@@ -1,4 +1,8 @@
-//! Places at which a test lets the process die, as by `kill -9` or a power cut.
+//! Places at which a test lets the process die, as by `kill -9` or a power cut. Only a program that calls [`die_at`] can: no
+//! setting from outside does.
+
+#[cfg(feature = "failpoints")]
+static CHOSEN: std::sync::OnceLock<String> = std::sync::OnceLock::new();
 
 /// Every place, in the order of events.
 #[cfg(feature = "failpoints")]
@@ -18,11 +22,17 @@ pub const FAILPOINTS: &[&str] = &[
     "backup.prune.folder_deleted",
 ];
 
-/// Ends the process at once, without any clean-up, if `PGSTREAM_FAILPOINT` names this place.
+/// From here on this process ends, at once and without any clean-up, where it reaches this place. Only the first call counts.
+#[cfg(feature = "failpoints")]
+pub fn die_at(name: &str) {
+    CHOSEN.get_or_init(|| name.to_owned());
+}
+
+/// Ends the process if this place was chosen.
 #[cfg(feature = "failpoints")]
 pub(super) fn reach(name: &str) {
     debug_assert!(FAILPOINTS.contains(&name), "{name} is not in the list");
-    if std::env::var_os("PGSTREAM_FAILPOINT").is_some_and(|wanted| wanted == *name) {
+    if CHOSEN.get().is_some_and(|chosen| chosen == name) {
         std::process::abort();
     }
 }

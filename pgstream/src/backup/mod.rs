@@ -55,7 +55,7 @@ use crate::report::{Failure, TargetState};
 pub use digest::FileDigest;
 #[cfg(feature = "failpoints")]
 #[doc(hidden)]
-pub use failpoint::FAILPOINTS;
+pub use failpoint::{FAILPOINTS, die_at};
 pub use id::BackupId;
 pub use manifest::{BACKUP_FORMAT, BackupManifest, FileManifest, FileRole, GlobalsManifest, Verification};
 pub use options::{CreateOptions, Level, PruneOptions, RestoreOptions};

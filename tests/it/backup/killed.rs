@@ -11,7 +11,7 @@ use super::{Folder, films};
 /// Runs the dying program, which dies where `failpoint` says.
 fn run(words: &[&str], failpoint: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dying_backup"));
-    command.args(words).env("PGSTREAM_FAILPOINT", failpoint);
+    command.arg(failpoint).args(words);
     command.output().expect("the program starts")
 }
 
