@@ -121,6 +121,10 @@ pub(crate) struct Globals {
     /// Variables from a file that you trust; the environment wins over it, and it over a `.env` in this folder
     #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub(crate) env_file: Option<PathBuf>,
+    /// A command that prints the password, run before every login for which nothing else gives one; it is told PGHOST, PGPORT,
+    /// PGUSER and PGDATABASE
+    #[arg(long, global = true, value_name = "COMMAND", help_heading = EVERYWHERE)]
+    pub(crate) passcommand: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

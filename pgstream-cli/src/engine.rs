@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pgstream::backup::{BackupSet, RestoreOptions, RestoreReport};
 use pgstream::catalog::Filter;
@@ -15,6 +16,7 @@ use pgstream::sync::{CheckReport, SyncOptions, SyncPlan, SyncReport, VerifyOptio
 use pgstream::{Failure, GuardError, Mode, Phase, Run, TargetState};
 
 use crate::args::{Globals, GuardArgs, SafetyArgs};
+use crate::pass_command::PassCommand;
 use crate::place::{Place, may_hold_password};
 use crate::report::Problem;
 use crate::usage::WrongUsage;
@@ -54,8 +56,12 @@ pub(crate) struct Databases {
 impl Databases {
     /// Reads the environment, `--env-file` and a `.env` in this folder.
     pub(crate) fn load(context: &Context, globals: &Globals) -> Result<Self, Problem> {
-        Self::find(Environment::from_process(), globals.env_file.as_deref(), Path::new(".env"), &context.run)
-            .map_err(|e| context.untouched(e))
+        let found = Self::find(Environment::from_process(), globals.env_file.as_deref(), Path::new(".env"), &context.run);
+        let mut databases = found.map_err(|e| context.untouched(e))?;
+        if let Some(command) = &globals.passcommand {
+            databases.profiles = databases.profiles.with_credentials(Arc::new(PassCommand::new(command)));
+        }
+        Ok(databases)
     }
 
     fn find(environment: Environment, named: Option<&Path>, found: &Path, run: &Run) -> Result<Self, GuardError> {

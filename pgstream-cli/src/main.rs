@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod engine;
 mod exit_code;
+mod pass_command;
 mod place;
 mod progress;
 mod report;

@@ -9,11 +9,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The version of the event's fields.
@@ -175,6 +178,8 @@ struct Shared {
     units_total: AtomicU64,
     /// Work that is under way and counted as soon as it is done.
     units_half_done: AtomicU64,
+    /// How many engines work for the run.
+    at_work: watch::Sender<usize>,
     state: Mutex<State>,
 }
 
@@ -198,6 +203,33 @@ struct Rate {
     units: u64,
     bytes_per_second: f64,
     units_per_second: f64,
+}
+
+/// The end of a run that was [cancelled](Run::cancel): a future that is ready when every engine that worked for it has returned, its
+/// server backends are gone, and what it promised to take back is taken back. It need not be awaited.
+pub struct Ended(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Future for Ended {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ended")
+    }
+}
+
+/// An engine is at work until this is dropped.
+struct AtWork<'a>(&'a watch::Sender<usize>);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|engines| *engines -= 1);
+    }
 }
 
 const SMOOTHING: Duration = Duration::from_secs(10);
@@ -249,6 +281,7 @@ impl Run {
             units_done: zero(),
             units_total: zero(),
             units_half_done: zero(),
+            at_work: watch::Sender::new(0),
             state: Mutex::new(state),
         };
         Self { cancel: CancellationToken::new(), shared: Arc::new(shared) }
@@ -271,9 +304,14 @@ impl Run {
         &self.cancel
     }
 
-    /// Asks the run to stop; the engine's future ends when its backends are gone.
-    pub fn cancel(&self) {
+    /// Asks the run to stop. Whoever wants to know when nothing is left of it awaits what this gives.
+    pub fn cancel(&self) -> Ended {
         self.cancel.cancel();
+        let mut at_work = self.shared.at_work.subscribe();
+        Ended(Box::pin(async move {
+            // An error means that nobody has the run any more.
+            let _ = at_work.wait_for(|engines| *engines == 0).await;
+        }))
     }
 
     /// Whether the run was asked to stop.
@@ -393,7 +431,10 @@ impl Run {
     }
 
     /// Emits a progress event every `every`, until dropped or until the future it is raced with ends.
+    /// While it is raced, an engine is at work for the run.
     pub async fn tick(&self, every: Duration) {
+        self.shared.at_work.send_modify(|engines| *engines += 1);
+        let _at_work = AtWork(&self.shared.at_work);
         let mut interval = tokio::time::interval(every);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {

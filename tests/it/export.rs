@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use pgstream::archive::OutputOptions;
 use pgstream::connection::{ConnectionConfig, Environment};
 use pgstream::error::ErrorCode;
-use pgstream::export::{ExportOptions, ExportReport, export, export_stream, inspect};
+use pgstream::export::{ExportOptions, ExportReport, ExportRequest, export, export_stream, inspect};
 use pgstream::storage::Sink;
 use pgstream::{Failure, Proven, Run, TargetState};
 use pgstream_tests::chaos::{ChaosProxy, End};
@@ -154,6 +154,10 @@ async fn large_table() -> TestDb {
     db
 }
 
+fn request(url: &str, options: ExportOptions) -> ExportRequest {
+    ExportRequest::new(config(url)).with_options(options)
+}
+
 /// Through a proxy, without asking for encryption first: one connection per session.
 fn unencrypted(db: &TestDb, proxy: &ChaosProxy) -> String {
     format!("{}?sslmode=disable", db.url_through(proxy.address()))
@@ -175,7 +179,7 @@ async fn a_killed_reader_changes_no_byte_of_the_script() {
     let file = folder.path().join("undisturbed.sql");
     export_to(&db.url(), &file, &options()).await.expect("nothing is in its way");
 
-    let (mut stream, handle) = export_stream(config(&db.url()), options(), Run::new());
+    let (mut stream, handle) = export_stream(request(&db.url(), options()), Run::new());
     let mut text = stream.next().await.expect("it begins").expect("it begins").to_vec();
     let kill = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
                  where datname = current_database() and pid <> pg_backend_pid() and query like '%COPY public.large %'";
@@ -215,7 +219,7 @@ async fn a_cancelled_export_leaves_no_backend_and_no_file() {
 async fn a_cancelled_stream_ends_with_an_error_and_leaves_no_backend() {
     let db = large_table().await;
     let run = Run::new();
-    let (mut stream, handle) = export_stream(config(&db.url()), options(), run.clone());
+    let (mut stream, handle) = export_stream(request(&db.url(), options()), run.clone());
     stream.next().await.expect("it begins").expect("it begins");
     run.cancel();
     assert_eq!(handle.wait().await.unwrap_err().code(), ErrorCode::Cancelled);
@@ -230,7 +234,7 @@ async fn an_export_that_waits_for_a_lock_can_be_cancelled() {
     let holder = db.client().await;
     holder.batch_execute("begin; lock table held").await.expect("nobody else holds it");
     let run = Run::new();
-    let (_stream, handle) = export_stream(config(&db.url()), options(), run.clone());
+    let (_stream, handle) = export_stream(request(&db.url(), options()), run.clone());
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     let until = Instant::now() + Duration::from_secs(10);
     while db.value(waiting).await == "0" {
@@ -260,7 +264,7 @@ async fn an_output_that_exists_is_refused_and_stays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_goes_away_is_a_closed_pipe() {
     let db = large_table().await;
-    let (mut stream, handle) = export_stream(config(&db.url()), options(), Run::new());
+    let (mut stream, handle) = export_stream(request(&db.url(), options()), Run::new());
     stream.next().await.expect("it begins").expect("it begins");
     drop(stream);
     assert_eq!(handle.wait().await.unwrap_err().code(), ErrorCode::ClosedPipe);
@@ -287,7 +291,7 @@ async fn a_distant_database_of_500_tables_costs_40_round_trips() {
 async fn a_lost_connection_of_every_kind_but_both_keepers_is_survived() {
     let db = large_table().await;
     let proxy = ChaosProxy::plain(db.cluster().address()).await;
-    let (mut stream, handle) = export_stream(config(&unencrypted(&db, &proxy)), options(), Run::new());
+    let (mut stream, handle) = export_stream(request(&unencrypted(&db, &proxy), options()), Run::new());
     stream.next().await.expect("it begins").expect("it begins");
     // The sessions in the order in which they were made: identity, catalog, two keepers, the reader.
     proxy.cut(End::Reset, |connection| connection.number != 3);
@@ -304,7 +308,7 @@ async fn what_changed_while_it_was_read_is_named() {
     for is_strict in [false, true] {
         let mut options = options();
         options.strict = is_strict;
-        let (mut stream, handle) = export_stream(config(&db.url()), options, Run::new());
+        let (mut stream, handle) = export_stream(request(&db.url(), options), Run::new());
         stream.next().await.expect("it begins").expect("it begins");
         db.execute("create or replace function f() returns int language sql as 'select 2'").await;
         while let Some(Ok(_)) = stream.next().await {}
@@ -351,4 +355,67 @@ async fn an_inspection_tells_what_there_is_and_what_cannot_be_read() {
     assert!(ours.kinds.iter().any(|kind| kind.kind == "TABLE" && kind.count > 3), "{:?}", ours.kinds);
     let theirs = inspect(&config(&url), &filter, &Run::new()).await.expect("catalogs are for everybody");
     assert!(theirs.problems.len() >= theirs.tables.len(), "{:?}", theirs.problems);
+}
+
+/// A transaction that holds a snapshot, and the snapshot's name.
+async fn given_snapshot(db: &TestDb) -> (tokio_postgres::Client, String) {
+    let holder = db.client().await;
+    holder.batch_execute("begin isolation level repeatable read").await.expect("it can begin");
+    let name = holder.query_one("select pg_export_snapshot()", &[]).await.expect("it can export").get(0);
+    (holder, name)
+}
+
+#[tokio::test]
+async fn what_a_given_snapshot_shows_is_read() {
+    for cluster in Cluster::ends() {
+        let db = TestDb::create(&cluster).await;
+        db.execute("create table t (id serial, a int); insert into t (a) select generate_series(1, 5)").await;
+        let (holder, name) = given_snapshot(&db).await;
+        db.execute("insert into t (a) values (6); delete from t where a = 1; create table later (a int)").await;
+        let mut given = options();
+        given.snapshot = Some(name.clone());
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let report = export_to(&db.url(), &folder.path().join("a.sql"), &given).await.expect("it is held");
+        assert_eq!((report.rows, report.tables.len()), (5, 1), "{report:?}");
+
+        db.execute("truncate t").await;
+        let file = folder.path().join("b.sql");
+        let failure = export_to(&db.url(), &file, &given).await.expect_err("its rows are gone for everybody");
+        let told = format!("{:?}", failure.error);
+        assert!(failure.code() == ErrorCode::PreflightFailed && failure.error.to_string().contains("public.t"), "{told}");
+        drop(holder);
+        for name in [name.as_str(), "nonsense"] {
+            given.snapshot = Some(name.to_owned());
+            let until = Instant::now() + Duration::from_secs(10);
+            // The server may take a moment to see that the holder is gone.
+            let failure = loop {
+                let failure = export_to(&db.url(), &file, &given).await.expect_err("nobody holds it");
+                if !failure.error.to_string().contains("public.t") || Instant::now() > until {
+                    break failure;
+                }
+            };
+            let told = failure.error.to_string();
+            assert!(failure.code() == ErrorCode::PreflightFailed && told.contains("cannot read in the snapshot"), "{told}");
+            assert!(failure.error.hint().contains("pg_export_snapshot"), "{}", failure.error.hint());
+        }
+        assert!(!file.exists());
+    }
+}
+
+#[tokio::test]
+async fn whoever_cancels_can_wait_until_nothing_is_left() {
+    let db = TestDb::new().await;
+    db.execute("create table held (a int)").await;
+    let holder = db.client().await;
+    holder.batch_execute("begin; lock table held").await.expect("nobody else holds it");
+    let run = Run::new();
+    let (_stream, _handle) = export_stream(request(&db.url(), options()), run.clone());
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let until = Instant::now() + Duration::from_secs(10);
+    while db.value(waiting).await == "0" {
+        assert!(Instant::now() < until, "the export never waited for the lock");
+    }
+    run.cancel().await;
+    assert_eq!(db.value(waiting).await, "0");
+    Run::new().cancel().await;
 }

@@ -200,32 +200,66 @@ impl Running {
 pub fn binary(package: &str, name: &str) -> PathBuf {
     static BUILT: OnceLock<std::sync::Mutex<std::collections::BTreeMap<String, PathBuf>>> = OnceLock::new();
     let mut built = crate::chaos::lock(BUILT.get_or_init(Default::default));
-    built.entry(name.to_owned()).or_insert_with(|| find_or_build(package, name)).clone()
+    built.entry(name.to_owned()).or_insert_with(|| find_or_build(package, "--bin", name)).clone()
 }
 
-fn find_or_build(package: &str, name: &str) -> PathBuf {
-    if let Some(folder) = std::env::var_os("PGSTREAM_TEST_BIN_DIR") {
-        return PathBuf::from(folder).join(name);
+/// An example of a package, built as [`binary`] builds.
+///
+/// # Panics
+/// If it cannot be built.
+pub fn example(package: &str, name: &str) -> PathBuf {
+    static BUILT: OnceLock<std::sync::Mutex<std::collections::BTreeMap<String, PathBuf>>> = OnceLock::new();
+    let mut built = crate::chaos::lock(BUILT.get_or_init(Default::default));
+    built.entry(name.to_owned()).or_insert_with(|| build(package, "--example", name).join("examples").join(name)).clone()
+}
+
+fn find_or_build(package: &str, kind: &str, name: &str) -> PathBuf {
+    match std::env::var_os("PGSTREAM_TEST_BIN_DIR") {
+        Some(folder) => PathBuf::from(folder).join(name),
+        None => build(package, kind, name).join(name),
     }
+}
+
+/// The folder in which cargo builds the tests of this workspace.
+///
+/// # Panics
+/// If this program does not lie in it.
+pub fn target_folder() -> PathBuf {
+    profile_folder().1
+}
+
+/// Where programs of this profile lie, and cargo's folder for all of them.
+fn profile_folder() -> (PathBuf, PathBuf) {
     let test = std::env::current_exe().expect("this program has a path");
     let folder = test.ancestors().nth(1).expect("a program lies in a folder");
     // Tests lie in <target>[/<triple>]/<profile>/deps, examples and programs one higher.
     let profile_folder =
         if folder.ends_with("deps") { folder.parent().expect("deps lies in a profile's folder") } else { folder };
     let target = profile_folder.ancestors().find(|f| f.join("CACHEDIR.TAG").is_file()).expect("cargo marks its target folder");
+    (profile_folder.to_owned(), target.to_owned())
+}
+
+/// Builds a program with the profile of this one, and gives the folder of that profile.
+fn build(package: &str, kind: &str, name: &str) -> PathBuf {
+    let (profile_folder, target) = profile_folder();
     let profile = match profile_folder.file_name().and_then(|n| n.to_str()) {
         Some("debug") | None => "dev",
         Some(other) => other,
     };
     let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(workspace()).args(["build", "--quiet", "--package", package, "--bin", name, "--profile", profile]);
-    cargo.arg("--target-dir").arg(target);
-    if let Some(triple) = profile_folder.strip_prefix(target).ok().filter(|p| p.components().count() == 2) {
+    cargo.current_dir(workspace()).args(["build", "--quiet", "--profile", profile, kind, name]);
+    match kind {
+        // With the features that the tests have built the library with.
+        "--example" => cargo.arg("--workspace"),
+        _ => cargo.args(["--package", package]),
+    };
+    cargo.arg("--target-dir").arg(&target);
+    if let Some(triple) = profile_folder.strip_prefix(&target).ok().filter(|p| p.components().count() == 2) {
         cargo.arg("--target").arg(triple.parent().expect("two parts"));
     }
     let output = cargo.output().unwrap_or_else(|e| panic!("could not run cargo: {e}"));
     assert!(output.status.success(), "could not build {name}: {}", String::from_utf8_lossy(&output.stderr));
-    profile_folder.join(name)
+    profile_folder
 }
 
 /// The workspace's folder.

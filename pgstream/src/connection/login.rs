@@ -11,6 +11,7 @@ use tokio_postgres::config as pg;
 
 use super::cancel::Canceller;
 use super::config::{ChannelBinding, ConnectionConfig, Endpoint, HostKind, SessionKind, SocketOptions, SslMode, TargetSession};
+use super::credentials::LoginRequest;
 use super::failure::Failure;
 use super::loan::{AlreadyDone, Loan, Terms};
 use super::server_version::ServerVersion;
@@ -215,7 +216,10 @@ async fn log_in(
     if let Some(options) = &config.options {
         pg.options(options.reveal());
     }
-    if let Some(password) = &endpoint.password {
+    if let Some(credentials) = &config.credentials {
+        let given = credentials.0.password(&LoginRequest::new(config, endpoint)).await;
+        pg.password(given.map_err(|e| Failure::Login(format!("no password was given: {e}")))?);
+    } else if let Some(password) = &endpoint.password {
         pg.password(password.reveal());
     }
     // Encryption has happened, or was decided against: "direct" makes tokio-postgres take the stream as it is.

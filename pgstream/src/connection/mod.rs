@@ -9,6 +9,7 @@
 mod cancel;
 mod config;
 mod copy_session;
+mod credentials;
 mod environment;
 mod failure;
 mod loan;
@@ -27,6 +28,7 @@ mod wire;
 pub use cancel::Canceller;
 pub use config::{ConnectionConfig, Endpoint, HostKind};
 pub use copy_session::{CopyIn, CopyOut, CopySession, CopyStream, TransactionStatus, WireSession};
+pub use credentials::{CredentialProvider, LoginRequest};
 pub use environment::Environment;
 pub use notice::ServerNotice;
 pub(crate) use pinned::{COUNT_LIMITS, pin_settings};

@@ -65,6 +65,14 @@ pub enum CatalogError {
         /// What ended it.
         source: ConnectionError,
     },
+    /// A snapshot of another session's cannot be read, or not all of it.
+    #[error("cannot read in the snapshot {snapshot}: {problem}")]
+    GivenSnapshot {
+        /// Its name.
+        snapshot: String,
+        /// Why.
+        problem: String,
+    },
     /// A standby has no serializable transactions.
     #[error("cannot wait for a serializable snapshot on a standby")]
     NotSerializable,
@@ -136,7 +144,7 @@ impl CatalogError {
             Self::LockTimeout { .. } => ErrorCode::LockTimeout,
             Self::Unreadable { .. } => ErrorCode::PreflightFailed,
             Self::SnapshotLost { .. } | Self::ConnectionLost { .. } => ErrorCode::SnapshotLost,
-            Self::NotSerializable => ErrorCode::PreflightFailed,
+            Self::NotSerializable | Self::GivenSnapshot { .. } => ErrorCode::PreflightFailed,
             Self::NotUtf8 { .. } => ErrorCode::CatalogEncoding,
             Self::Unfinished { .. } => ErrorCode::SourceUnfinished,
             Self::SnapshotTooOld { .. } => ErrorCode::SnapshotTooOld,
@@ -170,6 +178,9 @@ impl CatalogError {
                  time limits, or name the server's own address."
                     .into()
             }
+            Self::GivenSnapshot { .. } => {
+                "Export one in this database with pg_export_snapshot(), and keep that transaction open until the run has ended.".into()
+            }
             Self::NotSerializable => "Leave --serializable-deferrable out, or read from the primary.".into(),
             Self::NotUtf8 { .. } => {
                 "Rename these objects, or write their comments and definitions anew in UTF-8 or ASCII. Rows may hold any bytes.".into()
@@ -198,6 +209,7 @@ impl CatalogError {
             Self::Unsupported { .. }
             | Self::Unreadable { .. }
             | Self::NotSerializable
+            | Self::GivenSnapshot { .. }
             | Self::NotUtf8 { .. }
             | Self::Unfinished { .. }
             | Self::Cancelled

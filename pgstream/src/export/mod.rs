@@ -16,6 +16,7 @@
 //! what there is without reading rows. This module does not write to any database.
 
 pub(crate) mod choose;
+mod exporter;
 pub(crate) mod fingerprint;
 mod inspect;
 mod options;
@@ -36,6 +37,7 @@ use crate::progress::{EventType, Phase, Run};
 use crate::report::{EndReport, Failure, Proven, TargetState};
 use crate::storage::{OutputQueue, Sink};
 
+pub use exporter::{DatabaseExporter, ExportRequest, Exporter};
 pub use inspect::{InspectReport, KindCount, TableFacts, inspect};
 pub use options::ExportOptions;
 pub use report::ExportReport;
@@ -105,7 +107,7 @@ async fn write_archive(
         let problems = vec![PreflightProblem::pooled_jobs(options.jobs)];
         return Err(PreflightError::Failed { problems }.into());
     }
-    let how = options.snapshot().through_pooler(is_pooled);
+    let how = options.snapshot_options().through_pooler(is_pooled);
     let taken = Snapshot::take(source, &options.filter, &how, run).await;
     let (snapshot, selection, catalog) = match taken {
         Err(_) if run.is_cancelled() => return Err(Error::Cancelled),

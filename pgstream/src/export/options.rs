@@ -48,13 +48,16 @@ pub struct ExportOptions {
     /// Read what a serializable transaction could see, and wait for a moment when that is so
     #[cfg_attr(feature = "clap", arg(long))]
     pub serializable_deferrable: bool,
+    /// Read in this snapshot, which another session exported (pg_export_snapshot) and holds until the run has ended
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NAME"))]
+    pub snapshot: Option<String>,
     /// The key of \restrict in the script, letters and digits; not given: a random one
     #[cfg_attr(feature = "clap", arg(long, value_name = "KEY"))]
     pub restrict_key: Option<String>,
 }
 
 /// Options that say how an export runs and not what it holds.
-const NOT_ABOUT_CONTENTS: [&str; 5] = ["restrict-key", "force", "jobs", "lock-timeout", "strict"];
+const NOT_ABOUT_CONTENTS: [&str; 6] = ["restrict-key", "snapshot", "force", "jobs", "lock-timeout", "strict"];
 
 impl ExportOptions {
     /// Sets [`ExportOptions::filter`].
@@ -71,12 +74,13 @@ impl ExportOptions {
         self
     }
 
-    pub(crate) fn snapshot(&self) -> SnapshotOptions {
+    pub(crate) fn snapshot_options(&self) -> SnapshotOptions {
         let mut options = SnapshotOptions::default();
         if let Some(seconds) = self.lock_timeout {
             options.lock_timeout = Duration::from_secs(seconds);
         }
         options.is_serializable_deferrable = self.serializable_deferrable;
+        options.given.clone_from(&self.snapshot);
         options
     }
 
@@ -91,6 +95,9 @@ impl ExportOptions {
             Some(Format::Directory) => {
                 return Err(ArchiveError::OptionUnsupported { option: "--format directory (a name in /)" });
             }
+        }
+        if self.snapshot.is_some() && self.serializable_deferrable {
+            return Err(ArchiveError::OptionConflict { option: "--snapshot", conflict: "with --serializable-deferrable" });
         }
         self.output.check()?;
         self.key().map(drop)

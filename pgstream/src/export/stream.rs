@@ -2,13 +2,12 @@
 
 use tokio::task::JoinHandle;
 
-use crate::connection::ConnectionConfig;
 use crate::error::StorageError;
 use crate::progress::Run;
 use crate::report::{Failure, TargetState};
 use crate::storage::{ByteStream, Sink, byte_stream};
 
-use super::{ExportOptions, ExportReport, export};
+use super::{ExportReport, ExportRequest, export};
 
 /// The report of an export that flows elsewhere.
 #[derive(Debug)]
@@ -33,15 +32,28 @@ impl ReportHandle {
 
 /// Starts an export whose output is a stream.
 ///
+/// ```no_run
+/// # async fn example(source: pgstream::connection::ConnectionConfig) -> Result<(), Box<dyn std::error::Error>> {
+/// use futures_util::StreamExt;
+/// use pgstream::{ExportRequest, Run, export_stream};
+///
+/// let (mut body, handle) = export_stream(ExportRequest::new(source), Run::new());
+/// while let Some(block) = body.next().await {
+///     println!("{} bytes", block?.len());
+/// }
+/// println!("{} rows", handle.wait().await?.rows);
+/// # Ok(()) }
+/// ```
+///
 /// The stream ends with an error unless the export succeeded to its end, so a truncated one never looks complete. Needs a tokio
 /// runtime.
 ///
 /// # Cancellation
 /// Dropping the stream ends the export with the code `closed_pipe` at its next write; `run.cancel()` ends it at once. Dropping
 /// the handle leaves it running.
-pub fn export_stream(source: ConnectionConfig, options: ExportOptions, run: Run) -> (ByteStream, ReportHandle) {
+pub fn export_stream(request: ExportRequest, run: Run) -> (ByteStream, ReportHandle) {
     let (sender, stream) = byte_stream();
     let handle = run.clone();
-    let task = tokio::spawn(async move { export(&source, Sink::Stream(sender), &options, &run).await });
+    let task = tokio::spawn(async move { export(&request.source, Sink::Stream(sender), &request.options, &run).await });
     (stream, ReportHandle { task, run: handle })
 }

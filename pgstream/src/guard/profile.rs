@@ -7,13 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use super::address::{self, AllowedTargets};
 use super::class::Class;
 use super::env_file::EnvFile;
 use super::suggest::nearest;
-use crate::connection::{ConnectionConfig, Environment};
-use crate::error::GuardError;
+use crate::connection::{ConnectionConfig, CredentialProvider, Environment};
+use crate::error::{ConnectionError, GuardError};
 
 /// Names that have a variable and a class of their own.
 const WELL_KNOWN: [(&str, Class); 4] =
@@ -112,6 +113,7 @@ pub struct Profiles {
     by_name: BTreeMap<String, Profile>,
     allowed: AllowedTargets,
     environment: Environment,
+    credentials: Option<Arc<dyn CredentialProvider>>,
     warnings: Vec<String>,
 }
 
@@ -119,7 +121,22 @@ impl Profiles {
     /// No profiles; connection strings are understood in `environment`.
     pub fn none(environment: &Environment) -> Self {
         let allowed = AllowedTargets::default();
-        Self { by_name: BTreeMap::new(), allowed, environment: environment.clone(), warnings: Vec::new() }
+        let (by_name, environment) = (BTreeMap::new(), environment.clone());
+        Self { by_name, allowed, environment, credentials: None, warnings: Vec::new() }
+    }
+
+    /// The same, with passwords that are asked for at every login to a database for which nothing else gives one.
+    #[must_use]
+    pub fn with_credentials(self, provider: Arc<dyn CredentialProvider>) -> Self {
+        Self { credentials: Some(provider), ..self }
+    }
+
+    fn parse(&self, text: &str) -> Result<ConnectionConfig, ConnectionError> {
+        let config = ConnectionConfig::parse(text, &self.environment)?;
+        Ok(match &self.credentials {
+            Some(provider) if !config.has_password() => config.with_credentials(Arc::clone(provider)),
+            _ => config,
+        })
     }
 
     /// The profiles of the process environment alone.
@@ -232,7 +249,7 @@ impl Profiles {
         }
         if text.contains("://") || text.contains('=') {
             let what = "the database that was named".to_owned();
-            let config = ConnectionConfig::parse(text, &self.environment);
+            let config = self.parse(text);
             return config.map(NamedDatabase::unnamed).map_err(|source| GuardError::Connection { what, source });
         }
         Err(self.unknown(text))
@@ -243,7 +260,7 @@ impl Profiles {
     /// # Errors
     /// [`GuardError::Connection`] if its URL cannot be understood.
     pub fn database_of(&self, profile: &Profile) -> Result<NamedDatabase, GuardError> {
-        let config = ConnectionConfig::parse(&profile.url, &self.environment).map_err(|source| {
+        let config = self.parse(&profile.url).map_err(|source| {
             let what = format!("the profile {} ({})", profile.name, profile.variable);
             GuardError::Connection { what, source }
         })?;

@@ -101,6 +101,9 @@ pub struct SyncOptions {
     /// Read what a serializable transaction could see, and wait for a moment when that is so
     #[cfg_attr(feature = "clap", arg(long))]
     pub serializable_deferrable: bool,
+    /// Read in this snapshot, which another session exported (pg_export_snapshot) and holds until the run has ended
+    #[cfg_attr(feature = "clap", arg(long, value_name = "NAME"))]
+    pub snapshot: Option<String>,
 }
 
 impl SyncOptions {
@@ -119,6 +122,7 @@ impl SyncOptions {
     pub fn check(&self) -> Result<(), ArchiveError> {
         let replaces = self.mode == Mode::Replace;
         let conflicts = [
+            (self.snapshot.is_some() && self.serializable_deferrable, "--snapshot", "with --serializable-deferrable"),
             (self.schema_only && self.data_only, "--schema-only", "with --data-only"),
             (self.schema_only && self.mode == Mode::Append, "--mode append", "with --schema-only"),
             (replaces && self.data_only, "--mode replace", "with --data-only"),
@@ -165,12 +169,13 @@ impl SyncOptions {
         }
     }
 
-    pub(crate) fn snapshot(&self) -> crate::catalog::SnapshotOptions {
+    pub(crate) fn snapshot_options(&self) -> crate::catalog::SnapshotOptions {
         let mut options = crate::catalog::SnapshotOptions::default();
         if let Some(seconds) = self.lock_timeout {
             options.lock_timeout = Duration::from_secs(seconds);
         }
         options.is_serializable_deferrable = self.serializable_deferrable;
+        options.given.clone_from(&self.snapshot);
         options
     }
 }

@@ -23,7 +23,7 @@ impl Attempt<'_> {
         let options = ReplaceOptions {
             verify: self.options.verify,
             source_major: survey.catalog.database.major,
-            lock_timeout: self.options.snapshot().lock_timeout,
+            lock_timeout: self.options.snapshot_options().lock_timeout,
         };
         let replace = Replace {
             toc: &survey.toc,

@@ -50,7 +50,7 @@ impl Survey {
         let after_sql = read("--after-sql", &options.after_sql)?.unwrap_or_default();
         let config = source.with_application_name(&format!("pgstream:{}", run.job()));
         let identity = identify(&config).await?;
-        let how = options.snapshot().through_pooler(identity.is_pooled || config.is_pooled_hint());
+        let how = options.snapshot_options().through_pooler(identity.is_pooled || config.is_pooled_hint());
         let (snapshot, selection, catalog) = Snapshot::take(&config, &options.filter, &how, run).await?;
         let toc = choose::check_unsupported(&catalog, options.skip_unsupported, run).map_err(Error::from).and_then(|()| {
             let toc = choose::contents(&catalog, &selection, options.fills_existing(), run);

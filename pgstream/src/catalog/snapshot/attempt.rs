@@ -49,7 +49,7 @@ impl Attempt<'_> {
     pub(super) async fn make(&self, filter: &Filter) -> Result<Outcome, CatalogError> {
         let pins = self.pins();
         let lock_tables = self.lock_tables();
-        let mut first = match self.lock(self.begin(true), &pins, &lock_tables).await? {
+        let mut first = match self.lock(&self.begin(true), &pins, &lock_tables).await? {
             Ok(session) => session,
             Err(changed) => return Ok(changed),
         };
@@ -76,13 +76,13 @@ impl Attempt<'_> {
     /// The main session holds everything, in one transaction: locks first, then the snapshot.
     pub(super) async fn make_alone(&self, filter: &Filter) -> Result<Outcome, CatalogError> {
         let lock_tables = self.lock_tables();
-        let sql = self.lock_sql(self.begin(true), &self.pins(), &lock_tables);
+        let sql = self.lock_sql(&self.begin(true), &self.pins(), &lock_tables);
         match self.unless_cancelled(&self.main.canceller(), self.main.batch(&sql)).await {
             _ if self.run.is_cancelled() => return Err(CatalogError::Cancelled),
             Ok(()) => {}
             Err(e) => {
                 let blockers = "who holds them cannot be seen over a single connection".into();
-                return not_locked(e, lock_tables.len(), blockers);
+                return not_locked(e, lock_tables.len(), blockers).map_err(|e| self.explain_given(e));
             }
         }
         let limits = self.unless_cancelled(&self.main.canceller(), self.main.simple_query(COUNT_LIMITS)).await?;
@@ -136,10 +136,26 @@ impl Attempt<'_> {
         }
     }
 
-    fn begin(&self, is_exporter: bool) -> &'static str {
-        match is_exporter && self.options.is_serializable_deferrable {
+    fn begin(&self, is_exporter: bool) -> String {
+        let begin = match is_exporter && self.options.is_serializable_deferrable {
             true => "BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE",
             false => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        };
+        match &self.options.given {
+            Some(name) if is_exporter => format!("{begin}; {}", set_snapshot(name)),
+            _ => begin.to_owned(),
+        }
+    }
+
+    /// Why a snapshot that was given cannot be read.
+    fn explain_given(&self, error: CatalogError) -> CatalogError {
+        let CatalogError::Connection(ConnectionError::Server { source, .. }) = &error else { return error };
+        match &self.options.given {
+            // No such name, or not of this database: the words differ between versions.
+            Some(snapshot) if matches!(source.sqlstate.as_str(), "22023" | "42704" | "0A000" | "55000") => {
+                CatalogError::GivenSnapshot { snapshot: snapshot.clone(), problem: source.message.clone() }
+            }
+            _ => error,
         }
     }
 
@@ -176,7 +192,7 @@ impl Attempt<'_> {
         match locked {
             Ok(()) => Ok(Ok(session)),
             Err(e) if e.sqlstate() == Some("42501") => Err(self.find_unreadable().await?.unwrap_or_else(|| e.into())),
-            Err(e) => not_locked(e, tables.len(), blockers).map(Err),
+            Err(e) => not_locked(e, tables.len(), blockers).map(Err).map_err(|e| self.explain_given(e)),
         }
     }
 
@@ -224,7 +240,9 @@ impl Attempt<'_> {
         if let Some(new) = selection.relations.iter().find(|r| !known.contains(&r.oid)) {
             return Ok(Some(new.name.to_string()));
         }
-        let oids: Vec<u32> = self.listed.relations.iter().map(|r| r.oid).collect();
+        // What was made behind a snapshot that was given is not in it, and need not be.
+        let listed = if self.options.given.is_some() { &selection.relations } else { &self.listed.relations };
+        let oids: Vec<u32> = listed.iter().map(|r| r.oid).collect();
         const SQL: &str = include_str!("../rewritten.sql");
         let changed = self.main.query_opt(SQL, &[(&oids, Type::OID_ARRAY)]).await?;
         Ok(changed.map(|row| {

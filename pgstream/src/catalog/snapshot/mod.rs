@@ -50,11 +50,14 @@ pub struct SnapshotOptions {
     pub is_serializable_deferrable: bool,
     /// A pooler is in front of the server: a second session of ours may be lent to others, or never be had.
     pub is_pooled: bool,
+    /// The name of a snapshot that another session exported and still holds. Its locks come behind it, then: a table that was
+    /// rewritten in between is an error.
+    pub given: Option<String>,
 }
 
 impl Default for SnapshotOptions {
     fn default() -> Self {
-        Self { lock_timeout: Duration::from_secs(30), is_serializable_deferrable: false, is_pooled: false }
+        Self { lock_timeout: Duration::from_secs(30), is_serializable_deferrable: false, is_pooled: false, given: None }
     }
 }
 
@@ -191,7 +194,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`CatalogError::LockTimeout`] with the blocking session when the locks cannot be had in time; [`CatalogError::Unstable`]
-    /// when tables keep changing; [`CatalogError::FilterMatchesNothing`] from the filter; [`CatalogError::NotSerializable`] on a
+    /// when tables keep changing; [`CatalogError::GivenSnapshot`]; [`CatalogError::FilterMatchesNothing`] from the filter; [`CatalogError::NotSerializable`] on a
     /// standby; [`CatalogError::NotUtf8`]; [`CatalogError::Cancelled`]; whatever a query may give.
     ///
     /// # Cancellation
@@ -228,6 +231,10 @@ impl Snapshot {
                 }
                 Outcome::NotExportable => one = Some(OneConnection::NoExport),
                 Outcome::Changed(relation) => {
+                    if let Some(snapshot) = options.given.clone() {
+                        let problem = format!("{relation} was dropped, truncated or rewritten since then");
+                        return Err(CatalogError::GivenSnapshot { snapshot, problem });
+                    }
                     changes += 1;
                     if changes >= MAX_ATTEMPTS {
                         return Err(CatalogError::Unstable { relation, attempts: changes });

@@ -16,6 +16,7 @@ mod values;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use endpoint::{Endpoint, HostKind};
@@ -29,6 +30,7 @@ pub(crate) use values::{
 
 use self::settings::Settings;
 use super::Environment;
+use super::credentials::{CredentialProvider, Credentials};
 use crate::error::ConnectionError;
 
 /// How long `open` keeps trying while a server starts, restarts or has no free connection.
@@ -56,6 +58,7 @@ pub struct ConnectionConfig {
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) socket: SocketOptions,
     pub(crate) retry_for: Duration,
+    pub(super) credentials: Option<Credentials>,
     warnings: Vec<String>,
     is_pooled: bool,
 }
@@ -92,6 +95,7 @@ impl ConnectionConfig {
             connect_timeout: values::connect_timeout(&settings, CONNECT_TIMEOUT)?,
             socket: values::socket(&settings)?,
             retry_for: RETRY_FOR,
+            credentials: None,
             is_pooled: settings.is_pooled,
             warnings: Vec::new(),
             user,
@@ -169,6 +173,17 @@ impl ConnectionConfig {
         let mut config = self.clone();
         config.set_password(password);
         config
+    }
+
+    /// The same, with passwords that are asked for at every login. They go before any that the string or a file gave.
+    #[must_use]
+    pub fn with_credentials(&self, provider: Arc<dyn CredentialProvider>) -> Self {
+        Self { credentials: Some(Credentials(provider)), ..self.clone() }
+    }
+
+    /// Whether a password is known for every server, from the string, the environment or a password file.
+    pub fn has_password(&self) -> bool {
+        self.endpoints.iter().all(|endpoint| endpoint.password.is_some())
     }
 
     /// The same, trying again for at most this long while a server is starting or full. Zero tries once.
