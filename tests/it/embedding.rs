@@ -109,12 +109,17 @@ async fn get(address: &str, path: &str) -> Vec<u8> {
     }
 }
 
-/// The crate of somebody else's in a folder of its own, with the versions that the workspace has.
+/// The crate of somebody else's in a folder of its own, with the versions and the profile that the workspace has: what it depends on is
+/// compiled already.
 fn foreign_crate(folder: &Path) -> PathBuf {
     let from = workspace().join("tests/embed");
     let manifest = std::fs::read_to_string(from.join("Cargo.toml")).expect("it is there");
     let library = format!("path = {:?}", workspace().join("pgstream"));
     assert!(manifest.contains("path = \"../../pgstream\""));
+    let ours = std::fs::read_to_string(workspace().join("Cargo.toml")).expect("it is there");
+    let profile =
+        ours.find("[profile.dev]").and_then(|from| ours[from..].split("[profile.release]").next()).expect("both are there");
+    let manifest = format!("{manifest}\n{profile}");
     std::fs::create_dir(folder.join("src")).expect("it can be made");
     std::fs::write(folder.join("Cargo.toml"), manifest.replace("path = \"../../pgstream\"", &library))
         .expect("it can be written");
@@ -123,21 +128,36 @@ fn foreign_crate(folder: &Path) -> PathBuf {
     folder.join("Cargo.toml")
 }
 
+/// Cargo at the foreign crate.
+fn cargo(what: &str, manifest: &Path, features: &str) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args([what, "--quiet", "--offline", "--features", features, "--manifest-path"]).arg(manifest);
+    cargo.arg("--target-dir").arg(command::target_folder());
+    cargo
+}
+
+/// What it printed; it has to succeed.
+fn printed(mut command: Command) -> String {
+    let output = command.output().expect("cargo can be run");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it is text")
+}
+
 #[tokio::test]
 async fn a_crate_outside_of_the_workspace_embeds_the_library_with_no_feature_with_each_and_with_all() {
     let cluster = Cluster::newest();
     let source = shop(&cluster).await;
     let folder = tempfile::tempdir().expect("there is room for a folder");
     let manifest = foreign_crate(folder.path());
-    let target_folder = command::target_folder().join("embed");
-    for features in ["", "gzip", "lz4", "zstd", "tls", "tls,zstd,gzip,lz4"] {
+    for features in ["", "tls,zstd,gzip,lz4"] {
         let target = TestDb::create(&cluster).await;
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["run", "--quiet", "--offline", "--config", "profile.dev.debug=false", "--features", features]);
-        cargo.arg("--manifest-path").arg(&manifest).arg("--target-dir").arg(&target_folder);
-        let output = cargo.arg("--").args([source.url(), target.url()]).output().expect("cargo can be run");
-        let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success() && told.contains("bytes: true"), "{features}: {told}\n{errors}");
+        let mut command = cargo("run", &manifest, features);
+        command.arg("--").args([source.url(), target.url()]);
+        let told = printed(command);
+        assert!(told.contains("bytes: true"), "{features}: {told}");
         oracle::assert_same(&source.url(), &target.url());
+    }
+    for feature in ["tls", "zstd", "gzip", "lz4"] {
+        assert_eq!(printed(cargo("check", &manifest, feature)), "", "{feature}");
     }
 }
