@@ -74,7 +74,6 @@ fn what_is_not_supported_is_named_with_what_to_do_instead() {
         ("pgstream diff --from a --to b", "`pgstream diff`", "verify"),
         ("pgstream swap list", "`pgstream swap`", "sync"),
         ("pgstream sync --from a --to b --mode swap", "--mode swap", "empty"),
-        ("pgstream import --from x.sql --to local --mode=replace", "--mode replace", "empty"),
         ("pgstream sync --from a --to b --mask m.toml", "--mask", "--exclude-table-data"),
         ("pgstream export --from a --to x.dump --format custom", "--format custom", "plain script"),
         ("pgstream export --from a --to x/ -F d", "--format d", "plain script"),

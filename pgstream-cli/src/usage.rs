@@ -80,8 +80,7 @@ const OTHER_NAMES: &[(&str, &str)] = &[
 
 /// Values that the design knows and this version does not.
 const VALUES_NOT_YET: &[(&str, &str, &str)] = &[
-    ("--mode", "swap", "load into an empty database beside it and rename both, or sync with --mode replace"),
-    ("--mode", "replace", "import into an empty database, or drop what the target holds; a sync has --mode replace"),
+    ("--mode", "swap", "load into an empty database beside it and rename both, or use --mode replace"),
     ("--format", "custom", "write a plain script (.sql, .sql.gz, .sql.zst, .sql.lz4)"),
     ("--format", "c", "write a plain script (.sql, .sql.gz, .sql.zst, .sql.lz4)"),
     ("--format", "directory", "write a plain script (.sql, .sql.gz, .sql.zst, .sql.lz4)"),

@@ -18,6 +18,7 @@ use crate::syncing::{OBJECTS, config, explain, must_sync, shop};
 
 mod hostile;
 mod proof;
+mod replacing;
 mod transactions;
 
 /// Loads a script as a person would who does not look at the errors.

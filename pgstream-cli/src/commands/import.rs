@@ -10,7 +10,7 @@ use pgstream::{Error, ImportError};
 
 use crate::Outcome;
 use crate::args::ImportArgs;
-use crate::commands::{SHOWN_TABLES, database, end, nothing_named};
+use crate::commands::{SHOWN_TABLES, database, drops, end, nothing_named};
 use crate::engine::{self, Context, Databases};
 use crate::exit_code::Exit;
 use crate::place::{Place, shown};
@@ -110,6 +110,7 @@ fn describe(plan: &ImportPlan) -> String {
         lines.push(format!("{:9}{} ({})", format!("{word}:"), finding.what, finding.rule));
         lines.push(format!("         {}", finding.remedy));
     }
+    lines.extend(drops(&plan.drops, "its schema is emptied (--prune)"));
     let mut tables = Table::new(["TABLE", "ROWS", "SIZE", "INSERTS"], [Left, Right, Right, Right]);
     for table in &plan.tables {
         tables.row([table.name.clone(), count(table.rows), bytes(table.bytes), count(table.inserts)]);

@@ -12,6 +12,7 @@ pub(crate) mod sync;
 pub(crate) mod verify;
 
 use pgstream::guard::NamedDatabase;
+use pgstream::import::{Dropped, Reason};
 use pgstream::report::EndReport;
 use pgstream::sync::SyncOptions;
 
@@ -19,6 +20,8 @@ use crate::Outcome;
 use crate::args::{Cli, Command, GuardArgs};
 use crate::engine::{Context, Databases};
 use crate::place::{NOT_SHOWN, Place, shown};
+use crate::table::Align::Left;
+use crate::table::Table;
 use crate::usage::WrongUsage;
 use crate::words::count;
 
@@ -115,6 +118,18 @@ fn shell_word(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// The table of what is dropped, for people; `pruned` says why something goes that is not replaced.
+pub(crate) fn drops(dropped: &[Dropped], pruned: &'static str) -> Vec<String> {
+    let why = |reason| match reason {
+        Reason::Replaced => "replaced",
+        Reason::Pruned => pruned,
+        _ => "depends on what goes (--cascade)",
+    };
+    let mut drops = Table::new(["OBJECTS TO DROP", "WHY"], [Left, Left]);
+    dropped.iter().for_each(|dropped| drops.row([dropped.to_string(), why(dropped.reason).to_owned()]));
+    drops.section(SHOWN_TABLES, "objects; --json lists all")
 }
 
 #[cfg(test)]

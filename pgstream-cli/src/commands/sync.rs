@@ -2,12 +2,11 @@
 
 use pgstream::Proven;
 use pgstream::catalog::Filter;
-use pgstream::import::Reason;
 use pgstream::sync::{Mode, SyncOptions, SyncPlan};
 
 use crate::Outcome;
 use crate::args::{GuardArgs, SyncArgs};
-use crate::commands::{SHOWN_TABLES, database, end, ends, is_plain, relation};
+use crate::commands::{SHOWN_TABLES, database, drops, end, ends, is_plain, relation};
 use crate::engine::{Context, Databases, Pair};
 use crate::exit_code::Exit;
 use crate::report::Finished;
@@ -66,20 +65,10 @@ fn describe(plan: &SyncPlan) -> String {
     }
     let mut objects = Table::new(["OBJECTS TO MAKE", "COUNT"], [Left, Right]);
     kinds.into_iter().for_each(|cells| objects.row(cells));
-    let mut drops = Table::new(["OBJECTS TO DROP", "WHY"], [Left, Left]);
-    plan.drops.iter().for_each(|dropped| drops.row([dropped.to_string(), why(dropped.reason).to_owned()]));
-    lines.extend(drops.section(SHOWN_TABLES, "objects; --json lists all"));
+    lines.extend(drops(&plan.drops, "the source has none (--prune)"));
     lines.extend(objects.section(usize::MAX, ""));
     lines.extend(tables.section(SHOWN_TABLES, "tables; --json lists all"));
     lines.join("\n")
-}
-
-fn why(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Replaced => "replaced",
-        Reason::Pruned => "the source has none (--prune)",
-        _ => "depends on what goes (--cascade)",
-    }
 }
 
 /// How many of each, most first.

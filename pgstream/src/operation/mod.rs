@@ -62,6 +62,7 @@ pub async fn import(
     safety: Option<&SafetyBackups>,
     run: &Run,
 ) -> Result<Saved<ImportReport>, Failure> {
+    options.check().map_err(|error| Failure::new(error, TargetState::Untouched, run))?;
     saving(destination, options.mode, safety, run, |destination| crate::import::import(from, destination, options, run)).await
 }
 

@@ -46,6 +46,10 @@ pub struct Replacing {
     pub(crate) schemas: BTreeSet<String>,
     /// It covers everything that the target holds.
     pub(crate) covers_all: bool,
+    /// It was read from the words of a script: what the source has is not known, and what of the target goes says the schemas.
+    pub(crate) is_by_words: bool,
+    /// Every large object of the target goes.
+    pub(crate) covers_large_objects: bool,
     /// What the source has, wanted or not: catalog and identity.
     pub(crate) at_source: HashSet<(u32, String)>,
 }

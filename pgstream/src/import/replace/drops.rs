@@ -287,6 +287,7 @@ impl<'g> Closure<'g> {
         let is_extra = |number: &usize| {
             let node = self.node(*number);
             let is_covered = match (node.kind.as_str(), &node.schema) {
+                ("large object", _) => replacing.covers_all || replacing.covers_large_objects,
                 (kind, _) if WITHOUT_SCHEMA.contains(&kind) => replacing.covers_all,
                 ("default acl", _) => replacing.covers_all && !replacing.reach.keeps_privileges,
                 (kind, Some(schema)) if drop_word(kind).is_some() => {
@@ -413,7 +414,7 @@ impl<'g> Closure<'g> {
             }
             let is_part = self.goes_along(number) && self.internal[number].is_none();
             let is_lost = is_part && NOTABLE.contains(&node.kind.as_str()) && node.schema.as_deref() != Some("pg_toast");
-            if is_lost && !replacing.is_at_source(node.address.0, &node.identity) {
+            if is_lost && !replacing.is_by_words && !replacing.is_at_source(node.address.0, &node.identity) {
                 plan.lost_parts.push(node.describe());
             }
         }

@@ -10,11 +10,12 @@ use tokio_postgres::types::Type;
 use crate::connection::{Connection, CopySession};
 use crate::ddl::Ddl;
 use crate::error::{CatalogError, ConnectionError, DataError, ImportError};
-use crate::progress::{Phase, Waiting};
 
 use super::drops::DropPlan;
 use super::graph::{FoundSchema, Graph};
-use super::{Replace, Statement};
+use super::{Replacing, Statement, run_all, statements};
+use crate::import::target::Target;
+use crate::progress::{Phase, Run, Waiting};
 
 /// How long others wait behind us at a time.
 const TURN: Duration = Duration::from_secs(1);
@@ -38,9 +39,29 @@ const SHOWN: usize = 5;
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// What a database that is being replaced was like, and what of it is gone.
-pub(super) struct Cleared {
-    pub(super) dropped: DropPlan,
+pub(crate) struct Cleared {
+    pub(crate) dropped: DropPlan,
     pub(super) schemas: Vec<FoundSchema>,
+}
+
+impl Cleared {
+    /// What makes a schema that stays, if it is to be filled anew, like a new one.
+    pub(crate) fn resets_of(&self, name: &str, replacing: &Replacing) -> String {
+        let kept = self.schemas.iter().filter(|schema| schema.name == name && self.dropped.kept_schemas.contains(name));
+        let resets = kept.flat_map(|schema| {
+            [statements::reset_rights(schema, &replacing.reach), statements::reset_comment(schema, &replacing.reach)]
+        });
+        resets.flatten().collect()
+    }
+}
+
+/// Makes room for what replaces what is there.
+pub(crate) struct Clearing<'a> {
+    pub(crate) replacing: &'a Replacing,
+    pub(crate) target: &'a Target,
+    /// How long to wait for locks in the target in all; zero waits without end.
+    pub(crate) lock_timeout: Duration,
+    pub(crate) run: &'a Run,
 }
 
 /// Why a turn came to nothing.
@@ -59,9 +80,12 @@ impl<E: Into<ImportError>> From<E> for Turn {
     }
 }
 
-impl Replace<'_> {
+impl Clearing<'_> {
     /// Begins the transaction, in which everything that the archive replaces is locked and dropped then.
-    pub(super) async fn clear(&self, session: &mut CopySession) -> Result<Cleared, ImportError> {
+    ///
+    /// # Errors
+    /// [`ImportError::Locked`] with who is in the way, [`ImportError::InTheWay`], [`ImportError::Unsteady`], whatever a statement may give.
+    pub(crate) async fn clear(&self, session: &mut CopySession) -> Result<Cleared, ImportError> {
         let reader = self.open_reader().await?;
         let cleared = self.clear_in_turns(session, &reader).await;
         reader.close().await;
@@ -99,7 +123,7 @@ impl Replace<'_> {
                     self.run.log(format!("looking at the target again: {what}"));
                 }
                 Turn::Held(relations) => {
-                    let limit = self.options.lock_timeout;
+                    let limit = self.lock_timeout;
                     let (blockers, pid) = holders(reader, &relations, session.backend_pid()).await?;
                     if !limit.is_zero() && started.elapsed() >= limit {
                         let seconds = limit.as_secs();
@@ -124,7 +148,9 @@ impl Replace<'_> {
             ImportError::Apply { source, .. } if source.sqlstate() == Some(LOCK_NOT_AVAILABLE) => Turn::Held(relations.clone()),
             _ => Turn::Failed(error),
         };
-        self.run_all(session, &self.begin(&planned)).await.map_err(|e| gone_or(&e).map_or_else(|| held(e), Turn::Changed))?;
+        run_all(self.run, session, &self.begin(&planned))
+            .await
+            .map_err(|e| gone_or(&e).map_or_else(|| held(e), Turn::Changed))?;
         // Now nobody can make anything on top of these tables any more.
         let cleared = self.plan_drops(reader).await?;
         if cleared.dropped.tables != planned.tables {
@@ -132,10 +158,10 @@ impl Replace<'_> {
         }
         self.run.enter(Phase::Schema);
         let drops: Vec<Statement> = cleared.dropped.statements.iter().map(|sql| Statement::new(what(sql), sql.clone())).collect();
-        self.run_all(session, &drops).await.map_err(held)?;
+        run_all(self.run, session, &drops).await.map_err(held)?;
         self.check_standing(session, reader, &cleared.dropped).await?;
         let mut sql = Ddl::new();
-        sql.sql("SET LOCAL lock_timeout = ").number(self.options.lock_timeout.as_millis().min(i32::MAX as u128) as i128).end();
+        sql.sql("SET LOCAL lock_timeout = ").number(self.lock_timeout.as_millis().min(i32::MAX as u128) as i128).end();
         session.execute(sql.as_str()).await.map_err(ImportError::from)?;
         Ok(cleared)
     }

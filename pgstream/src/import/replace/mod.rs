@@ -13,6 +13,7 @@ mod drops;
 mod fill;
 mod graph;
 mod lock;
+mod script;
 mod statements;
 
 use std::time::Duration;
@@ -34,6 +35,8 @@ use super::target::{Target, end_work};
 pub use archive::{Reach, Replacing};
 pub use drops::{DropPlan, Dropped, Reason};
 pub(crate) use graph::Graph;
+pub(crate) use lock::{Cleared, Clearing};
+pub(crate) use script::{Made, of_script};
 
 /// How many statements are on their way before we wait for the first answer.
 const PIPELINE: usize = 64;
@@ -80,33 +83,13 @@ pub(crate) struct Replacement {
 }
 
 impl Replace<'_> {
-    /// Runs statements one behind the other without waiting for each answer; `what` names them in errors. A cancel ends the one
-    /// that the server is at, and with it the transaction.
+    async fn clear(&self, session: &mut CopySession) -> Result<Cleared, ImportError> {
+        let Self { replacing, target, run, .. } = *self;
+        Clearing { replacing, target, lock_timeout: self.options.lock_timeout, run }.clear(session).await
+    }
+
     async fn run_all(&self, session: &mut CopySession, statements: &[Statement]) -> Result<(), ImportError> {
-        for some in statements.chunks(PIPELINE) {
-            if self.run.is_cancelled() {
-                return Err(DataError::Cancelled.into());
-            }
-            for statement in some {
-                session.send(&statement.sql)?;
-            }
-            let mut failed = None;
-            for statement in some {
-                match self.or_cancelled(session).await {
-                    Ok(()) => {}
-                    Err(Stopped::Cancelled) => return Err(DataError::Cancelled.into()),
-                    // The first one tells: behind it everything in the transaction fails.
-                    Err(Stopped::Failed(source)) if failed.is_none() => {
-                        failed = Some(ImportError::Apply { what: statement.what.clone(), source });
-                    }
-                    Err(Stopped::Failed(_)) => {}
-                }
-            }
-            if let Some(failed) = failed {
-                return Err(failed);
-            }
-        }
-        Ok(())
+        run_all(self.run, session, statements).await
     }
 
     /// Runs statements of the operator's own.
@@ -118,20 +101,49 @@ impl Replace<'_> {
             other => other,
         })
     }
+}
 
-    /// Waits for one answer; a cancel ends what the server is at.
-    async fn or_cancelled(&self, session: &mut CopySession) -> Result<(), Stopped> {
-        let answer = tokio::select! {
-            biased;
-            () = self.run.cancellation().cancelled() => None,
-            answer = session.receive() => Some(answer),
-        };
-        match answer {
-            Some(answer) => answer.map(drop).map_err(Stopped::Failed),
-            None => {
-                end_work(session).await;
-                Err(Stopped::Cancelled)
+/// Runs statements one behind the other without waiting for each answer; `what` names them in errors. A cancel ends the one that the
+/// server is at, and with it the transaction.
+async fn run_all(run: &Run, session: &mut CopySession, statements: &[Statement]) -> Result<(), ImportError> {
+    for some in statements.chunks(PIPELINE) {
+        if run.is_cancelled() {
+            return Err(DataError::Cancelled.into());
+        }
+        for statement in some {
+            session.send(&statement.sql)?;
+        }
+        let mut failed = None;
+        for statement in some {
+            match or_cancelled(run, session).await {
+                Ok(()) => {}
+                Err(Stopped::Cancelled) => return Err(DataError::Cancelled.into()),
+                // The first one tells: behind it everything in the transaction fails.
+                Err(Stopped::Failed(source)) if failed.is_none() => {
+                    failed = Some(ImportError::Apply { what: statement.what.clone(), source });
+                }
+                Err(Stopped::Failed(_)) => {}
             }
+        }
+        if let Some(failed) = failed {
+            return Err(failed);
+        }
+    }
+    Ok(())
+}
+
+/// Waits for one answer; a cancel ends what the server is at.
+async fn or_cancelled(run: &Run, session: &mut CopySession) -> Result<(), Stopped> {
+    let answer = tokio::select! {
+        biased;
+        () = run.cancellation().cancelled() => None,
+        answer = session.receive() => Some(answer),
+    };
+    match answer {
+        Some(answer) => answer.map(drop).map_err(Stopped::Failed),
+        None => {
+            end_work(session).await;
+            Err(Stopped::Cancelled)
         }
     }
 }

@@ -39,6 +39,7 @@ use crate::storage::Source;
 use super::emptiness::refuse_if_not_empty;
 use super::ledger::Ledger;
 use super::preflight::{self, PreflightReport, RunShape, Wanted};
+use super::replace::{Replacing, of_script};
 use super::take_back::take_back;
 use super::target::Target;
 
@@ -194,9 +195,10 @@ impl Import<'_> {
             makes_schemas: survey.is_some_and(|survey| survey.makes_schemas),
             ..RunShape::default()
         };
+        let replacing = self.replacing(survey)?;
         let bytes = |survey: &Survey| survey.tables.values().map(|table| table.bytes).sum();
         let wanted = match survey {
-            Some(survey) => Wanted { shape, data_bytes: bytes(survey), ..survey.wanted.clone() },
+            Some(survey) => Wanted { shape, replacing, data_bytes: bytes(survey), ..survey.wanted.clone() },
             None => Wanted { shape, ..Wanted::default() },
         };
         self.or_cancelled(async {
@@ -209,6 +211,22 @@ impl Import<'_> {
             Ok(report)
         })
         .await
+    }
+
+    /// What the script replaces, if anything may be.
+    fn replacing(&self, survey: Option<&Survey>) -> Result<Option<Replacing>, ArchiveError> {
+        if self.options.mode != Mode::Replace {
+            return Ok(None);
+        }
+        let conflict = |conflict| ArchiveError::OptionConflict { option: "--mode replace", conflict };
+        match survey {
+            None => Err(conflict("with an input that can be read only once: save it to a file")),
+            Some(survey) if survey.transactions() != Transactions::One => {
+                Err(conflict("with a script that cannot be one transaction"))
+            }
+            Some(survey) if survey.made.is_empty() => Err(conflict("with a script that makes nothing: use --mode append")),
+            Some(survey) => Ok(Some(of_script(&survey.made, self.options.cascade))),
+        }
     }
 
     /// A session that holds the writer's lock, in a target that is as the mode asks for.
@@ -229,10 +247,10 @@ impl Import<'_> {
 
     async fn prepare(&self, session: &mut CopySession) -> Result<(), ImportError> {
         self.target.lock(session).await?;
+        if self.options.mode != Mode::Append && Ledger::exists(session).await? {
+            self.take_back_broken_run().await?;
+        }
         if self.options.mode == Mode::Empty {
-            if Ledger::exists(session).await? {
-                self.take_back_broken_run().await?;
-            }
             refuse_if_not_empty(self.target.destination().config()).await?;
         }
         Ok(())
@@ -259,7 +277,12 @@ impl Import<'_> {
             self.run.expect_work(survey.end.bytes);
         }
         let canceller = session.canceller();
-        let transaction = Transaction { target: &self.target, options: self.options, run: self.run, survey };
+        let replacing = match self.replacing(survey) {
+            Ok(replacing) => replacing,
+            Err(error) => return Err(Failure::new(error, TargetState::Untouched, self.run)),
+        };
+        let Self { target, options, run } = self;
+        let transaction = Transaction { target, options, run, survey, replacing };
         let work = transaction.run(from, session);
         tokio::pin!(work);
         tokio::select! {
@@ -296,6 +319,7 @@ impl Import<'_> {
             from,
             to,
             is_ready,
+            drops: report.drops,
             findings: report.findings,
             is_one_transaction: survey.transactions() == Transactions::One,
             program: survey.program,
@@ -311,9 +335,9 @@ impl Import<'_> {
 
     fn report(&self, name: String, survey: Option<&Survey>, finished: Finished, started: Instant) -> ImportReport {
         let (from, to) = self.ends(name);
-        let Finished { proof, counted, script_bytes, program } = finished;
+        let Finished { proof, counted, script_bytes, program, dropped } = finished;
         proof.unproven.iter().for_each(|why| self.run.warn(format!("not proven: {why}")));
-        let target = if self.options.mode == Mode::Empty { TargetState::Replaced } else { TargetState::Changed };
+        let target = if self.options.mode == Mode::Append { TargetState::Changed } else { TargetState::Replaced };
         ImportReport {
             from,
             to,
@@ -329,6 +353,7 @@ impl Import<'_> {
             sequences: counted.sequences,
             large_objects: counted.large_objects.0,
             unproven: proof.unproven,
+            dropped,
             tables: proof.tables,
             seconds: started.elapsed().as_secs_f64(),
             warnings: self.run.warnings(),

@@ -4,11 +4,35 @@
 
 use std::collections::BTreeSet;
 
+use crate::import::Made;
 use crate::import::preflight::{RoleUse, Wanted};
 use crate::script::{Classification, Cursor, Setting, Statement, StatementKind};
 
 /// Words that stand where a role may, and name none.
 const NO_ROLES: [&str; 6] = ["public", "current_user", "current_role", "session_user", "none", "default"];
+
+/// Kinds whose objects are in a schema that their name says.
+const IN_A_SCHEMA: [&str; 19] = [
+    "TABLE",
+    "VIEW",
+    "MATERIALIZED VIEW",
+    "FOREIGN TABLE",
+    "SEQUENCE",
+    "TYPE",
+    "DOMAIN",
+    "FUNCTION",
+    "PROCEDURE",
+    "AGGREGATE",
+    "COLLATION",
+    "CONVERSION",
+    "OPERATOR CLASS",
+    "OPERATOR FAMILY",
+    "STATISTICS",
+    "TEXT SEARCH PARSER",
+    "TEXT SEARCH DICTIONARY",
+    "TEXT SEARCH TEMPLATE",
+    "TEXT SEARCH CONFIGURATION",
+];
 
 /// Collects what statements name.
 #[derive(Debug, Default)]
@@ -22,6 +46,10 @@ pub(super) struct Needs {
     makes_public: bool,
     /// Something is made that only `CREATE` on the database allows.
     pub(super) makes_schemas: bool,
+    /// What is made, for what it may have to replace.
+    pub(super) made: Made,
+    /// The schema of names without one, if the script has set it.
+    search_path: Option<String>,
 }
 
 impl Needs {
@@ -33,7 +61,10 @@ impl Needs {
                 self.wanted.target_locks += locks(verb, object);
                 statement.read(|cursor| self.add_definition(verb, object, cursor));
             }
-            StatementKind::LargeObject => self.wanted.target_locks += 1,
+            StatementKind::LargeObject => {
+                self.wanted.target_locks += 1;
+                self.made.large_objects = true;
+            }
             _ => {}
         }
     }
@@ -54,6 +85,8 @@ impl Needs {
         match setting.name.as_str() {
             "default_tablespace" => drop(self.wanted.tablespaces.insert(value.clone())),
             "default_table_access_method" => drop(self.wanted.access_methods.insert(value.clone())),
+            // The first of the list, in the way that dumps of old write it.
+            "search_path" => self.search_path = value.split(',').next().map(|first| first.trim().trim_matches('"').to_owned()),
             "session_authorization" | "role" => self.add_role(value.clone(), |used| used.acts = true),
             _ => {}
         }
@@ -117,6 +150,7 @@ impl Needs {
     }
 
     fn add_created(&mut self, object: &str, cursor: &mut Cursor<'_>) {
+        self.add_made(object, cursor.clone());
         match object {
             "ROLE" | "USER" | "GROUP" => self.roles.extend(created_name(object, cursor)),
             "TABLESPACE" => self.tablespaces.extend(created_name(object, cursor)),
@@ -136,6 +170,33 @@ impl Needs {
                     self.wanted.tablespaces.extend(cursor.next().and_then(|token| token.name()));
                 }
             }
+            _ => {}
+        }
+    }
+
+    /// Takes note of the schema that something is made in, or of its name if it is in none.
+    fn add_made(&mut self, object: &str, mut cursor: Cursor<'_>) {
+        let name = match object {
+            "SCHEMA" => {
+                cursor.skip_to(&["schema"]);
+                cursor.eat_all(&["if", "not", "exists"]);
+                // Without a name of its own it is called like its owner.
+                cursor.eat("authorization");
+                cursor.qualified_name()
+            }
+            _ => name_behind(object, &mut cursor),
+        };
+        match (object, name.as_slice()) {
+            ("SCHEMA", [schema]) => {
+                self.made.schemas.insert(schema.clone());
+                self.made.add_other(object, schema.clone());
+            }
+            (object, [name]) if !IN_A_SCHEMA.contains(&object) => self.made.add_other(object, name.clone()),
+            (object, [_]) if IN_A_SCHEMA.contains(&object) => {
+                let schema = self.search_path.clone().filter(|schema| !schema.is_empty() && schema != "$user");
+                self.made.schemas.insert(schema.unwrap_or_else(|| "public".to_owned()));
+            }
+            (object, [schema, _]) if IN_A_SCHEMA.contains(&object) => drop(self.made.schemas.insert(schema.clone())),
             _ => {}
         }
     }
@@ -263,6 +324,31 @@ mod tests {
         let language = ["CREATE LANGUAGE plx;", "CREATE FUNCTION f() RETURNS int LANGUAGE plx AS '';"];
         assert!(needs(&language).languages.is_empty());
         assert_eq!(needs(&language[1..]).languages, ["plx".to_owned()].into());
+    }
+
+    #[test]
+    fn what_is_made_says_which_schemas_are_filled() {
+        let mut needs = Needs::default();
+        for sql in [
+            "CREATE SCHEMA \"Odd\" AUTHORIZATION ann;",
+            "CREATE SCHEMA AUTHORIZATION bob;",
+            "CREATE UNLOGGED TABLE a.t (x int);",
+            "CREATE OR REPLACE FUNCTION b.f(a int) RETURNS int LANGUAGE sql AS 'select 1';",
+            "CREATE INDEX i ON c.t (x);",
+            "CREATE TEXT SEARCH CONFIGURATION d.simple (PARSER = pg_catalog.\"default\");",
+            "CREATE EVENT TRIGGER e ON sql_drop EXECUTE FUNCTION b.g();",
+            "CREATE EXTENSION hstore WITH SCHEMA e;",
+            "CREATE TABLE t (x int);",
+            "SET search_path = old, pg_catalog;",
+            "CREATE VIEW v AS SELECT 1;",
+        ] {
+            let statement = statement(sql);
+            needs.add(&statement, &statement.classify());
+        }
+        let schemas: Vec<&str> = needs.made.schemas.iter().map(String::as_str).collect();
+        assert_eq!(schemas, ["Odd", "a", "b", "bob", "d", "old", "public"]);
+        let others: Vec<(&str, &str)> = needs.made.others.iter().map(|(words, name)| (words.as_str(), name.as_str())).collect();
+        assert_eq!(others, [("EVENT TRIGGER", "e"), ("SCHEMA", "Odd"), ("SCHEMA", "bob")]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What an import is asked to do.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::ArchiveError;
@@ -12,8 +14,18 @@ use crate::report::{Mode, Verify};
 #[non_exhaustive]
 pub struct ImportOptions {
     /// What is in the target, and what is to become of it.
-    #[cfg_attr(feature = "clap", arg(long, value_parser = modes(), default_value = "empty"))]
+    #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
     pub mode: Mode,
+    /// What depends on what goes, and is not replaced itself, goes with it (with --mode replace).
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub cascade: bool,
+    /// Everything in the schemas that the script makes something in goes first (needed with --mode replace, as a script does not
+    /// tell what it would leave).
+    #[cfg_attr(feature = "clap", arg(long))]
+    pub prune: bool,
+    /// Seconds to wait for locks on what is replaced; 0 waits without end, not given: 30
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SECONDS"))]
+    pub lock_timeout: Option<u64>,
     /// How much is compared afterwards.
     #[cfg_attr(feature = "clap", arg(long, value_enum, default_value_t))]
     pub verify: Verify,
@@ -43,26 +55,33 @@ pub struct ImportOptions {
     pub encoding: Option<String>,
 }
 
-/// The modes that an import has.
-#[cfg(feature = "clap")]
-fn modes() -> impl clap::builder::TypedValueParser<Value = Mode> {
-    use clap::ValueEnum;
-    use clap::builder::{PossibleValuesParser, TypedValueParser};
-    let modes = [Mode::Empty, Mode::Append];
-    PossibleValuesParser::new(modes.iter().filter_map(Mode::to_possible_value))
-        .map(|word| Mode::from_str(&word, false).expect("only words of modes pass"))
-}
-
 impl ImportOptions {
     /// Refuses what cannot be done.
     ///
     /// # Errors
-    /// [`ArchiveError::OptionUnsupported`].
+    /// [`ArchiveError::OptionConflict`].
     pub fn check(&self) -> Result<(), ArchiveError> {
-        match self.mode {
-            Mode::Empty | Mode::Append => Ok(()),
-            Mode::Replace => Err(ArchiveError::OptionUnsupported { option: "--mode replace" }),
+        let replaces = self.mode == Mode::Replace;
+        let conflicts = [
+            (replaces && !self.prune, "--mode replace", "without --prune: a script does not tell what it would leave"),
+            (!replaces && self.cascade, "--cascade", "without --mode replace"),
+            (!replaces && self.prune, "--prune", "without --mode replace"),
+        ];
+        match conflicts.into_iter().find(|(is_conflict, ..)| *is_conflict) {
+            Some((_, option, conflict)) => Err(ArchiveError::OptionConflict { option, conflict }),
+            None => Ok(()),
         }
+    }
+
+    /// How long to wait for locks on what is replaced.
+    pub(super) fn lock_patience(&self) -> Duration {
+        Duration::from_secs(self.lock_timeout.unwrap_or(30))
+    }
+
+    /// Everything in the schemas that the script makes something in goes first.
+    #[must_use]
+    pub fn replacing(self) -> Self {
+        Self { mode: Mode::Replace, prune: true, ..self }
     }
 
     /// Sets what is in the target, and what is to become of it.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::import::Dropped;
 use crate::import::preflight::Finding;
 use crate::report::{EndReport, Proven, TableReport, TargetState};
 
@@ -37,6 +38,8 @@ pub struct ImportReport {
     pub sequences: u64,
     /// Large objects made.
     pub large_objects: u64,
+    /// What was dropped to make room, in order.
+    pub dropped: Vec<Dropped>,
     /// Every table that was filled.
     pub tables: Vec<TableReport>,
     /// Seconds from start to end.
@@ -88,6 +91,8 @@ pub struct ImportPlan {
     pub script_bytes: u64,
     /// Statements in it.
     pub statements: u64,
+    /// What would be dropped first, in order.
+    pub drops: Vec<Dropped>,
     /// The tables that it fills.
     pub tables: Vec<ScriptTable>,
     /// Roles that it names and does not make.

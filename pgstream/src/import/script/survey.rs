@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::archive::Manifest;
 use crate::error::{Error, ImportError};
+use crate::import::Made;
 use crate::import::preflight::Wanted;
 use crate::progress::Run;
 use crate::script::{MetaCommand, ScriptEnd, ScriptEvent, Statement, StatementKind};
@@ -70,6 +71,8 @@ pub(super) struct Survey {
     pub(super) wanted: Wanted,
     /// Something is made that only `CREATE` on the database allows.
     pub(super) makes_schemas: bool,
+    /// What is made, for what it may have to replace.
+    pub(super) made: Made,
 }
 
 impl Survey {
@@ -189,7 +192,7 @@ impl<'a> Look<'a> {
         let incomplete = |problem: String| Error::Import(ImportError::ScriptIncomplete { problem });
         let end = self.end.ok_or_else(|| incomplete("it has no end".into()))?;
         let Complete { manifest } = self.completeness.judge(&end).map_err(incomplete)?;
-        let makes_schemas = self.needs.makes_schemas;
+        let (makes_schemas, made) = (self.needs.makes_schemas, self.needs.made.clone());
         Ok(Survey {
             fingerprint,
             end,
@@ -200,6 +203,7 @@ impl<'a> Look<'a> {
             own_transactions: self.own_transactions,
             wanted: self.needs.finish(),
             makes_schemas,
+            made,
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::connection::{CopySession, TransactionStatus};
 use crate::ddl::Ddl;
 use crate::error::{ConnectionError, Error, ImportError};
 use crate::import::target::Target;
+use crate::import::{Clearing, Dropped, Replacing};
 use crate::name::QualifiedName;
 use crate::progress::{Phase, Run};
 use crate::report::{Failure, TableReport, TargetState};
@@ -35,6 +36,7 @@ pub(super) struct Finished {
     pub(super) counted: Counted,
     pub(super) script_bytes: u64,
     pub(super) program: Option<String>,
+    pub(super) dropped: Vec<Dropped>,
 }
 
 /// What a run of a script needs.
@@ -44,6 +46,17 @@ pub(super) struct Transaction<'a> {
     pub(super) run: &'a Run,
     /// What was found out before; `None` for a pipe.
     pub(super) survey: Option<&'a Survey>,
+    /// What gives way to the script.
+    pub(super) replacing: Option<Replacing>,
+}
+
+/// A transaction that the script can run in.
+struct Begun<'a> {
+    judge: Judge<'a>,
+    old: Old,
+    /// The statements that make a session like this one.
+    fresh_session: String,
+    dropped: Vec<Dropped>,
 }
 
 /// How a commit ended whose answer may have been lost.
@@ -61,7 +74,7 @@ impl Transaction<'_> {
     /// Runs the script to its end and commits it.
     pub(super) async fn run(&self, from: Source, mut session: CopySession) -> Result<Finished, Failure> {
         let begun = self.begin(&mut session).await;
-        let (judge, old, fresh_session) = match begun {
+        let Begun { judge, old, fresh_session, dropped } = match begun {
             Ok(begun) => begun,
             Err(error) => {
                 session.close().await;
@@ -86,7 +99,7 @@ impl Transaction<'_> {
         };
         let proven = self.run_and_prove(&mut execution, &mut script).await;
         match proven {
-            Ok(proof) => self.finish(execution, proof, &script).await,
+            Ok(proof) => self.finish(execution, proof, &script, dropped).await,
             Err(error) => {
                 let has_committed = execution.has_committed;
                 self.take_back(execution.pipeline.into_session()).await;
@@ -102,24 +115,37 @@ impl Transaction<'_> {
         Failure::new(error, target, self.run)
     }
 
-    async fn begin(&self, session: &mut CopySession) -> Result<(Judge<'_>, Old, String), Error> {
-        let asked = async {
-            let fresh_session = settings::begin(session, self.options, self.transactions()).await?;
-            let unknown_settings = settings::unknown(session).await?;
-            let old = Old::ask(session).await?;
-            if self.transactions() == Transactions::One {
-                session.execute("BEGIN").await?;
+    async fn begin(&self, session: &mut CopySession) -> Result<Begun<'_>, Error> {
+        let connection = ImportError::Connection;
+        let fresh_session = settings::begin(session, self.options, self.transactions()).await.map_err(connection)?;
+        let unknown_settings = settings::unknown(session).await.map_err(connection)?;
+        let dropped = match &self.replacing {
+            Some(replacing) => self.clear(session, replacing).await?,
+            None if self.transactions() == Transactions::One => {
+                session.execute("BEGIN").await.map_err(connection)?;
+                Vec::new()
             }
-            Ok((unknown_settings, old, fresh_session))
+            None => Vec::new(),
         };
-        let (unknown_settings, old, fresh_session) = asked.await.map_err(ImportError::Connection)?;
+        let old = Old::ask(session).await.map_err(connection)?;
         let judge = Judge {
             options: self.options,
             database: &self.target.destination().identity().database_name,
             unknown_settings,
             transactions: self.transactions(),
         };
-        Ok((judge, old, fresh_session))
+        Ok(Begun { judge, old, fresh_session, dropped })
+    }
+
+    /// Begins the transaction, and drops in it what gives way.
+    async fn clear(&self, session: &mut CopySession, replacing: &Replacing) -> Result<Vec<Dropped>, ImportError> {
+        let lock_timeout = self.options.lock_patience();
+        let cleared = Clearing { replacing, target: self.target, lock_timeout, run: self.run }.clear(session).await?;
+        let resets = cleared.resets_of("public", replacing);
+        if !resets.is_empty() {
+            session.execute(&resets).await.map_err(ImportError::Connection)?;
+        }
+        Ok(cleared.dropped.dropped)
     }
 
     async fn run_and_prove(&self, execution: &mut Execution<'_>, script: &mut Script) -> Result<Proof, Error> {
@@ -166,7 +192,13 @@ impl Transaction<'_> {
     }
 
     /// Commits, and says what is known of that.
-    async fn finish(&self, execution: Execution<'_>, proof: Proof, script: &Script) -> Result<Finished, Failure> {
+    async fn finish(
+        &self,
+        execution: Execution<'_>,
+        proof: Proof,
+        script: &Script,
+        dropped: Vec<Dropped>,
+    ) -> Result<Finished, Failure> {
         self.run.enter(Phase::Finish);
         let Execution { pipeline, counted, completeness, has_committed, .. } = execution;
         let mut session = pipeline.into_session();
@@ -183,7 +215,7 @@ impl Transaction<'_> {
                 }
                 self.analyze(session, &proof.tables).await;
                 let program = completeness.program().map(str::to_owned);
-                Ok(Finished { proof, counted, script_bytes: script.bytes(), program })
+                Ok(Finished { proof, counted, script_bytes: script.bytes(), program, dropped })
             }
             (fate, Err((source, _))) => {
                 self.take_back(session).await;

@@ -43,7 +43,12 @@ pub(super) fn extra(situation: &Situation<'_>) -> Vec<Finding> {
         let what = format!("{} stay, which the source does not have: {}", count(plan.extra.len(), "object"), list(&plan.extra));
         found.push(Finding::note(what, "To drop them, too: --prune."));
     }
-    if !pruned.is_empty() {
+    let is_by_words = situation.wanted.replacing.as_ref().is_some_and(|replacing| replacing.is_by_words);
+    if !pruned.is_empty() && is_by_words {
+        let what =
+            format!("{} go, everything in the schemas that the script fills: {}", count(pruned.len(), "object"), list(&pruned));
+        found.push(Finding::warning(what, "To keep a schema, leave it out of the script."));
+    } else if !pruned.is_empty() {
         let what = format!("{} go, which the source does not have: {}", count(pruned.len(), "object"), list(&pruned));
         found.push(Finding::warning(what, "To keep them, leave --prune out."));
     }
