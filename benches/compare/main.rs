@@ -52,8 +52,6 @@ fn options(mut words: impl Iterator<Item = String>) -> Option<(u32, usize)> {
 async fn compare(scale: u32, runs: usize) -> ExitCode {
     let cluster = Arc::new(Cluster::private(major(), &SETTINGS));
     let source = TestDb::create(&cluster).await.with_shop(scale).await;
-    // It is not carried yet, and refused by default; nobody is to carry it, then.
-    source.execute("drop statistics shop.orders_placed_status").await;
     source.execute("vacuum (analyze)").await;
     let size = source.value("select pg_size_pretty(pg_database_size(current_database()))").await;
     println!("PostgreSQL {}, {size}, {runs} run(s) of each, in turns", cluster.major());

@@ -8,7 +8,7 @@ use futures_util::{Stream, StreamExt};
 use pgstream::connection::{ConnectionConfig, Environment};
 use pgstream::guard::{AdmitRequest, NamedDatabase, NoMemory, Profiles, admit};
 use pgstream::script::{ScriptEvent, ScriptReader, StatementKind};
-use pgstream::{ByteStream, Error, ExportRequest, Importer, Run, ScriptImporter, Source, export_stream};
+use pgstream::{ArchiveError, ByteStream, Error, ExportRequest, Importer, Run, ScriptImporter, Source, export_stream};
 
 /// The column that is changed.
 struct Column {
@@ -26,6 +26,7 @@ struct Transformer {
     /// The beginning of a row whose end has not come yet.
     row: BytesMut,
     ready: BytesMut,
+    was_seen: bool,
     is_over: bool,
 }
 
@@ -43,6 +44,11 @@ impl Transformer {
                 },
             }
         }
+        if self.is_over && !self.was_seen {
+            // A name that was mistyped must not let the values pass. The import fails, and takes everything back.
+            let problem = "no rows with it came by; a partitioned table is named by its partitions".into();
+            return Some(Err(ArchiveError::OptionValue { what: "column", text: self.column.name.clone(), problem }.into()));
+        }
         (!self.ready.is_empty()).then(|| Ok(self.ready.split().freeze()))
     }
 
@@ -57,6 +63,7 @@ impl Transformer {
                     }
                     _ => None,
                 };
+                self.was_seen |= self.place.is_some();
                 self.ready.put(statement.text);
                 self.ready.put_u8(b'\n');
             }
@@ -95,7 +102,8 @@ impl Transformer {
 
 fn transformed(script: ByteStream, column: Column) -> impl Stream<Item = Result<Bytes, Error>> + Send {
     let (row, ready) = (BytesMut::new(), BytesMut::new());
-    let transformer = Transformer { script, reader: ScriptReader::new(), column, place: None, row, ready, is_over: false };
+    let transformer =
+        Transformer { script, reader: ScriptReader::new(), column, place: None, row, ready, was_seen: false, is_over: false };
     futures_util::stream::unfold(transformer, async |mut transformer| Some((transformer.next().await?, transformer)))
 }
 

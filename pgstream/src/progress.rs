@@ -206,7 +206,7 @@ struct Rate {
 }
 
 /// The end of a run that was [cancelled](Run::cancel): a future that is ready when every engine that worked for it has returned, its
-/// server backends are gone, and what it promised to take back is taken back. It need not be awaited.
+/// server backends are gone, and what it promised to take back is taken back. It need not be awaited. What was dropped, or was not polled yet, is not waited for.
 pub struct Ended(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Future for Ended {
@@ -223,8 +223,9 @@ impl fmt::Debug for Ended {
     }
 }
 
-/// An engine is at work until this is dropped.
-struct AtWork<'a>(&'a watch::Sender<usize>);
+/// An engine that is at work.
+#[must_use]
+pub(crate) struct AtWork<'a>(&'a watch::Sender<usize>);
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
@@ -433,14 +434,19 @@ impl Run {
     /// Emits a progress event every `every`, until dropped or until the future it is raced with ends.
     /// While it is raced, an engine is at work for the run.
     pub async fn tick(&self, every: Duration) {
-        self.shared.at_work.send_modify(|engines| *engines += 1);
-        let _at_work = AtWork(&self.shared.at_work);
+        let _at_work = self.at_work();
         let mut interval = tokio::time::interval(every);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         loop {
             interval.tick().await;
             self.announce(EventType::Progress);
         }
+    }
+
+    /// An engine is at work for the run until this is dropped.
+    pub(crate) fn at_work(&self) -> AtWork<'_> {
+        self.shared.at_work.send_modify(|engines| *engines += 1);
+        AtWork(&self.shared.at_work)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -85,8 +85,12 @@ async fn a_provider_goes_before_the_string_and_its_refusal_is_told() {
     let source = Guarded::new().await;
     let with_wrong = config(&source.url).with_password("wrong");
     let provider = Provider::new(Some("Sesame1"));
-    let connection = Connection::open(&with_wrong.with_credentials(Arc::clone(&provider) as _)).await;
-    connection.unwrap_or_else(|e| panic!("{e}")).close().await;
+    let with_provider = with_wrong.with_credentials(Arc::clone(&provider) as _);
+    Connection::open(&with_provider).await.unwrap_or_else(|e| panic!("{e}")).close().await;
+    source.db.execute(&format!("alter role {} password 'Sesame2'", source.role)).await;
+    assert!(Connection::open(&with_provider).await.is_err());
+    *provider.password.lock().unwrap() = Some("Sesame2");
+    Connection::open(&with_provider).await.unwrap_or_else(|e| panic!("{e}")).close().await;
 
     let refusing = config(&source.url).with_credentials(Provider::new(None));
     let folder = tempfile::tempdir().expect("there is room for a folder");
@@ -109,13 +113,16 @@ async fn a_command_gives_the_password_where_nothing_else_does() {
     let by_name =
         "test \"$PGPORT\" -gt 0 && test \"$PGHOST\" = 127.0.0.1 && test -n \"$PGDATABASE\" && echo Sesame1 && echo \"$PGUSER\"";
     let outcome = export(by_name).run().await.expect_code(0);
-    assert!(outcome.text().contains("COPY public.t"), "{outcome:?}");
-    for (command, told) in [("exit 3", "exit status: 3"), ("true", "printed nothing"), ("echo wrong", "password authentication")]
-    {
+    assert!(outcome.text().contains("COPY public.t") && !outcome.stderr.contains("Sesame1"), "{outcome:?}");
+    let cases =
+        [("echo Sesame2; exit 3", "exit status: 3"), ("true", "printed nothing"), ("echo Sesame2", "password authentication")];
+    for (command, told) in cases {
         let outcome = export(command).run().await;
         assert!(outcome.code != Some(0) && outcome.stderr.contains(told), "{command}: {outcome:?}");
-        assert!(!outcome.stderr.contains("Sesame1"), "{outcome:?}");
+        assert!(!outcome.stderr.contains("Sesame2"), "{outcome:?}");
     }
+    // A server that asks for none is not kept from us by a command that fails.
+    Pgstream::new(["export", "--from", &source.db.url(), "--to", "-", "--passcommand", "exit 3"]).run().await.expect_code(0);
     // What the string has is not asked for.
     let whole = source.db.cluster().url_as(&source.role, Some("Sesame1"), source.db.name());
     Pgstream::new(["export", "--from", &whole, "--to", "-", "--passcommand", "exit 3"]).run().await.expect_code(0);

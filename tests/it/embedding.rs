@@ -1,7 +1,7 @@
 //! The library in other people's programs: the examples, and a crate outside of the workspace.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use pgstream_tests::cluster::Cluster;
 use pgstream_tests::command::{self, Pgstream, workspace};
@@ -62,6 +62,10 @@ async fn the_example_of_a_transformation_changes_one_column_and_nothing_else() {
     source.execute(&make("(1, 'abc', E'a\\tb'), (2, null, '\\N'), (3, '', 'x')")).await;
     let words = [&source.url(), &target.url(), "public.t", "secret"];
     example("transform_rows", &words).run().await.expect_code(0);
+    let none = TestDb::new().await;
+    let outcome = example("transform_rows", &[&source.url(), &none.url(), "public.t", "secrets"]).run().await;
+    assert!(outcome.code != Some(0) && outcome.stderr.contains("no rows with it came by"), "{outcome:?}");
+    assert_eq!(none.value("select count(*) from pg_class where relname = 't'").await, "0");
     let expected = TestDb::new().await;
     expected.execute(&make("(1, '3', E'a\\tb'), (2, null, '\\N'), (3, '0', 'x')")).await;
     oracle::assert_same(&expected.url(), &target.url());
@@ -72,14 +76,14 @@ async fn the_example_of_a_response_sends_a_script_that_loads() {
     let (source, target) = shop_and_target().await;
     let mut server = Command::new(command::example("pgstream", "export_over_http"));
     environment::clear(&mut server);
-    let mut server = server.arg(source.url()).stdout(std::process::Stdio::piped()).spawn().expect("it starts");
+    let mut server = tokio::process::Command::from(server);
+    let mut server = server.arg(source.url()).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("it starts");
+    let mut printed = tokio::io::BufReader::new(server.stdout.take().expect("it is a pipe"));
     let mut line = String::new();
-    let printed = server.stdout.take().expect("it is a pipe");
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(printed), &mut line).expect("it tells its address");
+    tokio::io::AsyncBufReadExt::read_line(&mut printed, &mut line).await.expect("it tells its address");
     let address = line.trim().strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("it is a URL").0;
     let body = get(address, "/dump.sql").await;
-    server.kill().expect("it runs");
-    server.wait().expect("it was started");
+    server.kill().await.expect("it runs");
     let folder = tempfile::tempdir().expect("there is room for a folder");
     let file = folder.path().join("shop.sql");
     std::fs::write(&file, body).expect("it can be written");

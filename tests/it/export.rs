@@ -378,11 +378,14 @@ async fn what_a_given_snapshot_shows_is_read() {
         let report = export_to(&db.url(), &folder.path().join("a.sql"), &given).await.expect("it is held");
         assert_eq!((report.rows, report.tables.len()), (5, 1), "{report:?}");
 
-        db.execute("truncate t").await;
         let file = folder.path().join("b.sql");
-        let failure = export_to(&db.url(), &file, &given).await.expect_err("its rows are gone for everybody");
-        let told = format!("{:?}", failure.error);
-        assert!(failure.code() == ErrorCode::PreflightFailed && failure.error.to_string().contains("public.t"), "{told}");
+        let renamed = "alter table t rename to u; create table t (id int, a int)";
+        for change in [renamed, "drop table t; alter table u rename to t; truncate t"] {
+            db.execute(change).await;
+            let failure = export_to(&db.url(), &file, &given).await.expect_err("its rows are not what t has");
+            let told = format!("{change}: {:?}", failure.error);
+            assert!(failure.code() == ErrorCode::PreflightFailed && failure.error.to_string().contains("public.t"), "{told}");
+        }
         drop(holder);
         for name in [name.as_str(), "nonsense"] {
             given.snapshot = Some(name.to_owned());
@@ -409,7 +412,7 @@ async fn whoever_cancels_can_wait_until_nothing_is_left() {
     let holder = db.client().await;
     holder.batch_execute("begin; lock table held").await.expect("nobody else holds it");
     let run = Run::new();
-    let (_stream, _handle) = export_stream(request(&db.url(), options()), run.clone());
+    let (_stream, handle) = export_stream(request(&db.url(), options()), run.clone());
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     let until = Instant::now() + Duration::from_secs(10);
     while db.value(waiting).await == "0" {
@@ -417,5 +420,8 @@ async fn whoever_cancels_can_wait_until_nothing_is_left() {
     }
     run.cancel().await;
     assert_eq!(db.value(waiting).await, "0");
+    // The engine has returned; its task may be told so a moment later.
+    let ended = tokio::time::timeout(Duration::from_millis(500), handle.wait()).await;
+    assert_eq!(ended.expect("the export had not ended").expect_err("it was cancelled").code(), ErrorCode::Cancelled);
     Run::new().cancel().await;
 }

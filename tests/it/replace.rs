@@ -93,7 +93,7 @@ async fn replace_every_kind(cluster: Arc<Cluster>) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn every_kind_is_replaced_by_itself() {
-    let tasks = Cluster::all().into_iter().map(|cluster| tokio::spawn(replace_every_kind(cluster)));
+    let tasks = Cluster::ends().into_iter().map(|cluster| tokio::spawn(replace_every_kind(cluster)));
     let problems: Vec<String> = join_all(tasks).await.into_iter().flat_map(|done| done.expect("no task panics")).collect();
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
@@ -380,7 +380,7 @@ fn assert_old_or_new(ended: &Result<pgstream::sync::SyncReport, Failure>, is_old
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_target_whose_sessions_are_killed_at_any_moment_is_the_old_or_the_new() {
-    const SEEDS: u64 = 10;
+    const SEEDS: u64 = 6;
     let source = shop(&Cluster::newest()).await;
     let new = oracle::contents(&source.url());
     let mut proven = 0;

@@ -51,7 +51,7 @@ impl BackupSet {
         options: &CreateOptions,
         run: &Run,
     ) -> Result<CreateReport, Failure> {
-        let started = Instant::now();
+        let (started, _at_work) = (Instant::now(), run.at_work());
         run.enter(Phase::Preflight);
         check_labels(options).map_err(|error| untouched(error, run))?;
         let mut unfinished = self.begin(run).await.map_err(|error| untouched(error, run))?;

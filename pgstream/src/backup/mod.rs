@@ -182,6 +182,7 @@ impl Backup for BackupSet {
     }
 
     async fn verify(&self, which: &Which, level: Level, run: &Run) -> Result<VerifyReport, Failure> {
+        let _at_work = run.at_work();
         self.check(which, level, run).await.map_err(|error| untouched(error, run))
     }
 
@@ -190,6 +191,7 @@ impl Backup for BackupSet {
     }
 
     async fn prune(&self, options: &PruneOptions, run: &Run) -> Result<PruneReport, Failure> {
+        let _at_work = run.at_work();
         self.thin_out(options, run).await.map_err(|error| untouched(error, run))
     }
 }

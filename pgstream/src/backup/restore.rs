@@ -28,7 +28,9 @@ impl BackupSet {
         options: &RestoreOptions,
         run: &Run,
     ) -> Result<RestoreReport, Failure> {
+        let _at_work = run.at_work();
         run.enter(Phase::Preflight);
+        options.import.check().map_err(|error| untouched(error, run))?;
         if options.import.globals && !to.may_write_cluster() {
             return Err(untouched(globals_refused(&to), run));
         }

@@ -54,13 +54,18 @@ pub trait CredentialProvider: Send + Sync {
     /// `connect_timeout`, is never shown, and is forgotten after the login.
     ///
     /// # Errors
-    /// What keeps it from being given. Its words become part of the error and are shown: they must hold no secret.
+    /// What keeps it from being given. It is tried again for a few seconds, and matters only if the server asks for a password. Its words
+    /// become part of the error and are shown: they must hold no secret.
     async fn password(&self, login: &LoginRequest) -> Result<String, Box<dyn Error + Send + Sync>>;
 }
 
 /// A provider within a config.
 #[derive(Clone)]
-pub(super) struct Credentials(pub(super) Arc<dyn CredentialProvider>);
+pub(super) struct Credentials {
+    pub(super) provider: Arc<dyn CredentialProvider>,
+    /// It is asked only where no password is known.
+    pub(super) is_last_resort: bool,
+}
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

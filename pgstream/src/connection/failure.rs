@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Refused(Box<ServerError>),
     /// We said no: the kind of login that the server wants is not possible or not allowed.
     Login(String),
+    /// Whoever gives passwords gave none.
+    NotGiven(String),
     /// The other end does not speak the protocol.
     Protocol(String),
     /// The session is not what `target_session_attrs` asks for.
@@ -27,6 +29,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether a login failed because the server asked for a password and there was none.
+    pub(crate) fn is_password_missing(e: &tokio_postgres::Error) -> bool {
+        std::error::Error::source(e).is_some_and(|source| source.to_string().contains("password missing"))
+    }
+
     /// What tokio-postgres says about a failed login.
     pub(crate) fn from_login(e: &tokio_postgres::Error) -> Self {
         if let Some(db) = e.as_db_error() {
@@ -47,9 +54,7 @@ impl Failure {
             ));
         }
         Self::Login(match std::error::Error::source(e) {
-            Some(source) if source.to_string().contains("password missing") => {
-                "the server asks for a password and none is given".into()
-            }
+            Some(_) if Self::is_password_missing(e) => "the server asks for a password and none is given".into(),
             Some(source) => source.to_string(),
             None => e.to_string(),
         })
@@ -67,7 +72,7 @@ impl Failure {
     /// Whether the same attempt may work a little later.
     pub(crate) fn passes(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::TimedOut => true,
+            Self::Unreachable(_) | Self::TimedOut | Self::NotGiven(_) => true,
             Self::Refused(e) if e.is_refused_parameter() => false,
             Self::Refused(e) => {
                 matches!(e.sqlstate.as_str(), "57P01" | "57P02" | "57P03" | "53300") || e.sqlstate.starts_with("08")
@@ -81,7 +86,8 @@ impl Failure {
         match self {
             Self::Unreachable(e) => e.to_string(),
             Self::TimedOut => "no answer in time".into(),
-            Self::Unresolved(problem) | Self::Tls(problem, _) | Self::Login(problem) | Self::Protocol(problem) => problem.clone(),
+            Self::Unresolved(problem) | Self::Tls(problem, _) | Self::Login(problem) => problem.clone(),
+            Self::NotGiven(problem) | Self::Protocol(problem) => problem.clone(),
             Self::Refused(e) => e.to_string(),
             Self::WrongSession(problem) => (*problem).into(),
         }
@@ -95,7 +101,7 @@ impl Failure {
             Self::Protocol(problem) => ConnectionError::Protocol { server, problem },
             Self::Refused(source) if source.sqlstate.starts_with("28") => ConnectionError::Authentication { server, source },
             Self::Refused(source) => ConnectionError::Refused { server, source },
-            Self::Login(message) => {
+            Self::Login(message) | Self::NotGiven(message) => {
                 let source =
                     ServerError { severity: "FATAL".into(), sqlstate: "28000".into(), message, ..ServerError::default() };
                 ConnectionError::Authentication { server, source: Box::new(source) }

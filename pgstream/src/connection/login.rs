@@ -216,11 +216,17 @@ async fn log_in(
     if let Some(options) = &config.options {
         pg.options(options.reveal());
     }
-    if let Some(credentials) = &config.credentials {
-        let given = credentials.0.password(&LoginRequest::new(config, endpoint)).await;
-        pg.password(given.map_err(|e| Failure::Login(format!("no password was given: {e}")))?);
-    } else if let Some(password) = &endpoint.password {
-        pg.password(password.reveal());
+    // A provider that fails does no harm where no password is asked for.
+    let mut not_given = None;
+    match (&config.credentials, &endpoint.password) {
+        (Some(credentials), known) if !credentials.is_last_resort || known.is_none() => {
+            match credentials.provider.password(&LoginRequest::new(config, endpoint)).await {
+                Ok(password) => drop(pg.password(password)),
+                Err(problem) => not_given = Some(problem.to_string()),
+            }
+        }
+        (_, Some(password)) => drop(pg.password(password.reveal())),
+        _ => {}
     }
     // Encryption has happened, or was decided against: "direct" makes tokio-postgres take the stream as it is.
     pg.ssl_mode(pg::SslMode::Require).ssl_negotiation(pg::SslNegotiation::Direct);
@@ -230,7 +236,10 @@ async fn log_in(
         ChannelBinding::Require => pg::ChannelBinding::Require,
     });
     let (loan, terms) = Loan::new(transport, config.auth_rules.clone());
-    let (client, driver) = pg.connect_raw(loan, AlreadyDone).await.map_err(|e| Failure::from_login(&e))?;
+    let (client, driver) = pg.connect_raw(loan, AlreadyDone).await.map_err(|e| match not_given {
+        Some(problem) if Failure::is_password_missing(&e) => Failure::NotGiven(format!("no password was given: {problem}")),
+        _ => Failure::from_login(&e),
+    })?;
     let canceller = canceller(terms.facts());
     Ok(Login { client, driver, terms, canceller, describe: config.describe(endpoint) })
 }

@@ -134,8 +134,8 @@ impl Profiles {
     fn parse(&self, text: &str) -> Result<ConnectionConfig, ConnectionError> {
         let config = ConnectionConfig::parse(text, &self.environment)?;
         Ok(match &self.credentials {
-            Some(provider) if !config.has_password() => config.with_credentials(Arc::clone(provider)),
-            _ => config,
+            Some(provider) => config.with_credentials_as_last_resort(Arc::clone(provider)),
+            None => config,
         })
     }
 

@@ -44,6 +44,7 @@ pub async fn restore(
     safety: Option<&SafetyBackups>,
     run: &Run,
 ) -> Result<Saved<RestoreReport>, Failure> {
+    options.import.check().map_err(|error| Failure::new(error, TargetState::Untouched, run))?;
     let mode = options.import.mode;
     saving(destination, mode, safety, run, |destination| backups.restore(id, destination, options, run)).await
 }
@@ -95,13 +96,20 @@ async fn saving<R, F>(
 where
     F: Future<Output = Result<R, Failure>>,
 {
+    let _at_work = run.at_work();
     run.enter(Phase::Preflight);
     let saved = match safety {
         Some(safety) => safety.take_if_due(&destination, mode, run).await?,
         None => None,
     };
+    let target = destination.clone();
     match work(destination).await {
-        Ok(report) => Ok(Saved { safety_backup: saved, report }),
+        Ok(report) => {
+            if let (Some(safety), Some(_)) = (safety, &saved) {
+                safety.prune(&target, run).await;
+            }
+            Ok(Saved { safety_backup: saved, report })
+        }
         Err(mut failure) => {
             failure.warnings.extend(saved.map(|saved| saved.to_string()));
             Err(failure)

@@ -51,7 +51,7 @@ impl SafetyBackups {
     /// Makes a safety backup if one is due: if the mode overwrites or adds to what is there, and something is there.
     ///
     /// # Errors
-    /// A [`Failure`] when it could not be made: then nothing must be written. That older ones could not be removed is a warning.
+    /// A [`Failure`] when it could not be made: then nothing must be written.
     ///
     /// # Cancellation
     /// As of [`Backup::create`].
@@ -69,10 +69,16 @@ impl SafetyBackups {
         let options = CreateOptions::default().label("safety", "before it was overwritten");
         let made = set.create(destination.config(), &options, run).await;
         let made = made.map_err(|failure| Failure { error: explain(failure.error, destination), ..failure })?;
+        Ok(SafetyBackup { id: made.id, directory: set.describe() })
+    }
+
+    /// Removes older ones of this destination. Only after a success: a run that failed and is tried again would remove the last one that
+    /// is worth something.
+    pub(super) async fn prune(&self, destination: &Destination, run: &Run) {
+        let set = BackupSet::in_directory(self.directory.join(key(destination)));
         if let Err(failure) = set.prune(&PruneOptions::keep_last(KEPT), run).await {
             run.warn(format!("older safety backups in {} could not be removed: {failure}", set.describe()));
         }
-        Ok(SafetyBackup { id: made.id, directory: set.describe() })
     }
 }
 

@@ -99,8 +99,8 @@ pub enum Reach {
 pub enum Benign {
     /// A script written with `--clean` drops what is not there.
     DropOfMissing,
-    /// Every database has a schema `public`.
-    PublicSchemaExists,
+    /// Every database has a schema `public`; others may have been kept.
+    SchemaExists,
     /// The extension is there.
     ExtensionExists,
     /// Only the owner may comment on an extension.
@@ -115,7 +115,7 @@ impl Benign {
         match self {
             // Undefined object, table, function; invalid schema name.
             Self::DropOfMissing => &["42704", "42P01", "42883", "3F000"],
-            Self::PublicSchemaExists => &["42P06"],
+            Self::SchemaExists => &["42P06"],
             Self::ExtensionExists => &["42710"],
             Self::CommentOnExtension | Self::CommentOnPublicSchema => &["42501"],
         }
@@ -270,7 +270,7 @@ fn create(cursor: &mut Cursor<'_>) -> Classification {
         "INDEX" if cursor.eat("concurrently") => made.outside_of_transactions(),
         "SUBSCRIPTION" if makes_slot(cursor) => made.outside_of_transactions(),
         "EXTENSION" => Classification { benign: Some(Benign::ExtensionExists), ..made },
-        "SCHEMA" if is_public(cursor) => Classification { benign: Some(Benign::PublicSchemaExists), ..made },
+        "SCHEMA" if is_public(cursor) => Classification { benign: Some(Benign::SchemaExists), ..made },
         _ => made,
     }
 }

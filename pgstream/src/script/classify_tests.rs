@@ -165,7 +165,7 @@ fn only_known_failures_are_benign() {
         ("ALTER TABLE public.t ALTER COLUMN a DROP DEFAULT;", Some(Benign::DropOfMissing)),
         ("ALTER TABLE t DROP CONSTRAINT c, ADD COLUMN a int", None),
         ("ALTER TABLE t DROP COLUMN a", None),
-        ("CREATE SCHEMA public;", Some(Benign::PublicSchemaExists)),
+        ("CREATE SCHEMA public;", Some(Benign::SchemaExists)),
         ("CREATE SCHEMA public CREATE TABLE t ()", None),
         ("CREATE SCHEMA sales", None),
         ("CREATE EXTENSION IF NOT EXISTS hstore WITH SCHEMA public", Some(Benign::ExtensionExists)),

@@ -68,6 +68,7 @@ async fn what_cannot_be_replaced_is_refused_with_what_to_do() {
         (make, &without_prune, "--prune"),
         ("INSERT INTO a.t VALUES (1);\n", &replacing(), "--mode append"),
         ("CREATE TABLE a.t (id integer);\nVACUUM;\n", &replacing(), "one transaction"),
+        ("CREATE TABLE t (id integer);\n", &replacing(), "without naming its schema"),
         (make, &replacing(), "view o.v depends on table a.t"),
     ];
     for (script, options, told) in cases {
@@ -88,22 +89,62 @@ async fn what_cannot_be_replaced_is_refused_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn public_is_like_new_when_it_is_filled_anew() {
+async fn event_triggers_go_first_and_what_is_not_the_scripts_stays() {
     for cluster in Cluster::ends() {
         let (source, target) = (TestDb::create(&cluster).await, TestDb::create(&cluster).await);
-        let make = "create table t (id serial primary key); create type e as enum ('a'); create domain d as text;
-            create function fires() returns event_trigger language plpgsql as 'begin raise exception ''fired''; end';
-            create event trigger fires on ddl_command_start execute function fires()";
+        let make =
+            "create schema a; create extension hstore with schema a; create table a.t (id serial primary key, tags a.hstore);
+            create domain a.d as text; create type a.e as enum ('x'); create cast (a.e as a.d) with inout;
+            create function a.fires() returns event_trigger language plpgsql as 'begin raise exception ''fired''; end'";
+        let trigger = "create event trigger fires on ddl_command_start execute function a.fires()";
         source.execute(make).await;
-        target.execute("create table t (other text); comment on schema public is 'old'; create view v as table t").await;
-        target.execute("grant all on schema public to fixture_writer; alter schema public owner to fixture_reader").await;
-        target.execute(&make[make.find("create function").expect("it is there")..]).await;
+        source.execute(trigger).await;
+        target.execute(make).await;
+        target
+            .execute(
+                "comment on schema a is 'old'; grant usage on schema a to fixture_writer; create view a.v as table a.t;
+                 grant create on schema public to fixture_writer; create table public.stays (id int); select lo_create(4711)",
+            )
+            .await;
+        target.execute(trigger).await;
         let script = ScriptFile::new(pg_dump_of(&cluster, &source.url()));
         let done = try_import_source(script.source(), &target.url(), &replacing(), &Run::new()).await;
         let report = done.unwrap_or_else(|failure| panic!("{}: {}", cluster.major(), explain(&failure)));
         assert_eq!(report.dropped[0].kind, "event trigger", "{:?}", report.dropped);
+        let granted =
+            "select has_schema_privilege('fixture_writer', 'public', 'create') and to_regclass('public.stays') is not null
+            and exists (select from pg_largeobject_metadata where oid = 4711)";
+        assert_eq!(target.value(granted).await, "t");
+        target.execute("alter event trigger fires disable").await;
+        target
+            .execute("drop table public.stays; select lo_unlink(4711); revoke create on schema public from fixture_writer")
+            .await;
+        target.execute("alter event trigger fires enable").await;
         oracle::assert_same(&source.url(), &target.url());
     }
+}
+
+/// Each kind's fixture over itself: what cannot be told by a script's words must not be in the way.
+#[tokio::test]
+async fn every_object_fixture_replaces_itself() {
+    let (cluster, mut problems) = (Cluster::newest(), Vec::new());
+    for name in object_fixtures() {
+        let (source, target) = (with_object_fixture(&cluster, &name).await, with_object_fixture(&cluster, &name).await);
+        let script = ScriptFile::new(pg_dump_of(&cluster, &source.url()));
+        let done = try_import_source(script.source(), &target.url(), &replacing(), &Run::new()).await;
+        if let Err(failure) = &done {
+            // A cast between types that every database has is nothing of a schema, and has no name.
+            let is_known = name == "cast" && explain(failure).contains("cast from type money to type bigint already exists");
+            if !is_known {
+                problems.push(format!("{name}: {}", explain(failure)));
+            }
+            continue;
+        }
+        let mut differences = oracle::same_schema(&source.url(), &target.url()).err().unwrap_or_default();
+        differences.retain(|line| !line.contains("table tables.by_enum_"));
+        problems.extend(differences.into_iter().map(|line| format!("{name}: {line}")));
+    }
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
 }
 
 #[tokio::test]
@@ -129,6 +170,6 @@ async fn a_plan_lists_what_goes() {
     let file = file.to_string_lossy();
     let words = ["import", "--from", &file, "--to", &target.url(), "--mode", "replace", "--prune", "--plan"];
     let outcome = Pgstream::new(words).run().await.expect_code(0);
-    assert!(outcome.text().contains("table a.old") && outcome.text().contains("schema a"), "{outcome:?}");
+    assert!(outcome.text().contains("table a.old") && outcome.text().contains("table a.t"), "{outcome:?}");
     assert_eq!(target.value("select count(*) from pg_tables where schemaname = 'a'").await, "2");
 }

@@ -30,6 +30,8 @@ pub(super) enum Outcome {
     Taken(Option<Box<Keepers>>, Box<Selection>),
     /// A relation was made, dropped or rewritten between being listed and being locked.
     Changed(String),
+    /// A relation is not any more what it is in the snapshot that was given.
+    Stale(String),
     /// The locks could be had, and the snapshot cannot be shared with other sessions.
     NotExportable,
 }
@@ -113,8 +115,10 @@ impl Attempt<'_> {
 
     async fn look_again(&self, filter: &Filter, held: Option<Held>) -> Result<Outcome, CatalogError> {
         let selection = select(self.main, filter, self.scope).await?;
-        if let Some(changed) = self.find_changed(&selection).await? {
-            return Ok(Outcome::Changed(changed));
+        match self.find_changed(&selection).await? {
+            Some(changed) if self.options.given.is_some() => return Ok(Outcome::Stale(changed)),
+            Some(changed) => return Ok(Outcome::Changed(changed)),
+            None => {}
         }
         Ok(Outcome::Taken(held.map(|held| Box::new(Keepers::new(self.config.clone(), held))), Box::new(selection)))
     }
@@ -247,7 +251,7 @@ impl Attempt<'_> {
         let changed = self.main.query_opt(SQL, &[(&oids, Type::OID_ARRAY)]).await?;
         Ok(changed.map(|row| {
             let oid: u32 = row.get("oid");
-            self.listed.relations.iter().find(|r| r.oid == oid).map_or_else(|| oid.to_string(), |r| r.name.to_string())
+            listed.iter().find(|r| r.oid == oid).map_or_else(|| oid.to_string(), |r| r.name.to_string())
         }))
     }
 }

@@ -230,11 +230,11 @@ impl Snapshot {
                     return Ok((Self::keep(held), *selection, catalog));
                 }
                 Outcome::NotExportable => one = Some(OneConnection::NoExport),
+                Outcome::Stale(relation) => {
+                    let problem = format!("{relation} was dropped, renamed, truncated or rewritten since then");
+                    return Err(CatalogError::GivenSnapshot { snapshot: options.given.clone().unwrap_or_default(), problem });
+                }
                 Outcome::Changed(relation) => {
-                    if let Some(snapshot) = options.given.clone() {
-                        let problem = format!("{relation} was dropped, truncated or rewritten since then");
-                        return Err(CatalogError::GivenSnapshot { snapshot, problem });
-                    }
                     changes += 1;
                     if changes >= MAX_ATTEMPTS {
                         return Err(CatalogError::Unstable { relation, attempts: changes });

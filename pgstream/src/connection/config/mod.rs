@@ -178,12 +178,14 @@ impl ConnectionConfig {
     /// The same, with passwords that are asked for at every login. They go before any that the string or a file gave.
     #[must_use]
     pub fn with_credentials(&self, provider: Arc<dyn CredentialProvider>) -> Self {
-        Self { credentials: Some(Credentials(provider)), ..self.clone() }
+        Self { credentials: Some(Credentials { provider, is_last_resort: false }), ..self.clone() }
     }
 
-    /// Whether a password is known for every server, from the string, the environment or a password file.
-    pub fn has_password(&self) -> bool {
-        self.endpoints.iter().all(|endpoint| endpoint.password.is_some())
+    /// The same, with passwords that are asked for at every login to a server for which the string, the environment or a password file
+    /// gave none.
+    #[must_use]
+    pub fn with_credentials_as_last_resort(&self, provider: Arc<dyn CredentialProvider>) -> Self {
+        Self { credentials: Some(Credentials { provider, is_last_resort: true }), ..self.clone() }
     }
 
     /// The same, trying again for at most this long while a server is starting or full. Zero tries once.

@@ -135,6 +135,9 @@ const WITHOUT_STATEMENT: [&str; 2] = ["large object", "default acl"];
 /// Kinds that name a table, and are a part of it only if the table's end is theirs.
 const OWNED: [&str; 2] = ["sequence", "statistics object"];
 
+/// Kinds in no schema that have no name of their own, by which a script could tell them. They go with the types that they are about.
+const UNNAMED: [&str; 2] = ["cast", "transform"];
+
 /// What a publication publishes: a part of the publication, not of the table.
 const PUBLISHED: [&str; 2] = ["publication relation", "publication namespace"];
 
@@ -371,6 +374,10 @@ impl<'g> Closure<'g> {
                 continue;
             }
             let node = self.node(number);
+            if replacing.is_by_words && UNNAMED.contains(&node.kind.as_str()) {
+                self.chosen.insert(number, Reason::Pruned);
+                continue;
+            }
             let what = if column == 0 { node.describe() } else { format!("a column of {}", node.describe()) };
             outside.insert(format!("{what} depends on {}", self.node(self.root(cause)).describe()));
             if self.is_member[number] || node.address.0 == class::PG_EXTENSION {

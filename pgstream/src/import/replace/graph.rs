@@ -163,6 +163,14 @@ impl Graph {
     }
 }
 
+/// The server quotes this one, too, where SQL needs it.
+fn unquoted(name: String) -> String {
+    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) => inner.replace("\"\"", "\""),
+        None => name,
+    }
+}
+
 async fn ask(
     connection: &Connection,
     query: CatalogQuery,
@@ -177,7 +185,7 @@ fn decode_nodes(rows: &Rows) -> Result<Vec<Node>, CatalogError> {
         Ok(Node {
             address: (row.get("class")?, row.get("oid")?),
             kind: row.get("kind")?,
-            schema: row.get("schema")?,
+            schema: row.get::<Option<String>>("schema")?.map(unquoted),
             identity: row.get("identity")?,
             is_index: row.get("is_index")?,
             is_hosted: row.get("is_hosted")?,

@@ -3,6 +3,7 @@
 //! Who waits for an exclusive lock keeps all that come later waiting, too. So a lock is waited for in short turns, between which
 //! everything is let go, and not longer in all than was allowed.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::types::Type;
@@ -45,9 +46,10 @@ pub(crate) struct Cleared {
 }
 
 impl Cleared {
-    /// What makes a schema that stays, if it is to be filled anew, like a new one.
-    pub(crate) fn resets_of(&self, name: &str, replacing: &Replacing) -> String {
-        let kept = self.schemas.iter().filter(|schema| schema.name == name && self.dropped.kept_schemas.contains(name));
+    /// What makes these schemas, where they stayed, like new ones.
+    pub(crate) fn resets_of(&self, names: &BTreeSet<String>, replacing: &Replacing) -> String {
+        let kept =
+            self.schemas.iter().filter(|schema| names.contains(&schema.name) && self.dropped.kept_schemas.contains(&schema.name));
         let resets = kept.flat_map(|schema| {
             [statements::reset_rights(schema, &replacing.reach), statements::reset_comment(schema, &replacing.reach)]
         });

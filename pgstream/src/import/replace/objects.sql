@@ -68,10 +68,10 @@ select t.class                                                     as class
      -- As SQL writes it: the server leaves the second name of these unquoted.
      , case t.class
             when 'pg_catalog.pg_opclass'::pg_catalog.regclass
-            then (select pg_catalog.format('%I.%I USING %I', i.schema, k.opcname, a.amname)
+            then (select pg_catalog.format('%s.%I USING %I', i.schema, k.opcname, a.amname)
                     from pg_catalog.pg_opclass k join pg_catalog.pg_am a on a.oid = k.opcmethod where k.oid = t.oid)
             when 'pg_catalog.pg_opfamily'::pg_catalog.regclass
-            then (select pg_catalog.format('%I.%I USING %I', i.schema, f.opfname, a.amname)
+            then (select pg_catalog.format('%s.%I USING %I', i.schema, f.opfname, a.amname)
                     from pg_catalog.pg_opfamily f join pg_catalog.pg_am a on a.oid = f.opfmethod where f.oid = t.oid)
             when 'pg_catalog.pg_transform'::pg_catalog.regclass
             then (select pg_catalog.format('FOR %s LANGUAGE %I', y.identity, l.lanname)

@@ -2,7 +2,8 @@
 //!
 //! A script does not tell its objects as the server identifies them (a function's parameters are types only to a server that has
 //! these), nor what it would leave alone. So the schemas that it makes something in are emptied: everything in them goes,
-//! which is why an import asks for `--prune`. What is in no schema goes if the script makes something of its kind and name.
+//! which is why an import asks for `--prune`. The schemas themselves stay, with what extensions and hosting services have in them.
+//! What is in no schema goes if the script makes something of its kind and name.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,8 +13,7 @@ use crate::ddl;
 use super::archive::{Reach, Replacing};
 
 /// A script's objects that are in no schema: the words of `CREATE`, and the catalog that they are in.
-const WITHOUT_SCHEMA: [(&str, u32); 8] = [
-    ("SCHEMA", class::PG_NAMESPACE),
+const WITHOUT_SCHEMA: [(&str, u32); 7] = [
     ("LANGUAGE", class::PG_LANGUAGE),
     ("PROCEDURAL LANGUAGE", class::PG_LANGUAGE),
     ("ACCESS METHOD", class::PG_AM),
@@ -28,6 +28,10 @@ const WITHOUT_SCHEMA: [(&str, u32); 8] = [
 pub(crate) struct Made {
     /// Schemas that something is made in, or that are made; unquoted.
     pub(crate) schemas: BTreeSet<String>,
+    /// Those of them that are made.
+    pub(crate) made_schemas: BTreeSet<String>,
+    /// The name of something that is made in a schema which the script does not tell.
+    pub(crate) unplaced: Option<String>,
     /// Objects in no schema: the words of `CREATE`, and the name, unquoted.
     pub(crate) others: BTreeSet<(String, String)>,
     /// Large objects are made.
@@ -49,17 +53,13 @@ impl Made {
 }
 
 /// What such a script replaces.
-pub(crate) fn of_script(made: &Made, cascade: bool) -> Replacing {
+pub(crate) fn of_script(made: &Made, reach: Reach) -> Replacing {
     let mut others = HashSet::new();
     for (words, name) in &made.others {
         if let Some((_, class)) = WITHOUT_SCHEMA.iter().find(|(known, _)| known == words) {
-            // `public` is there in every database, and stays.
-            if !(*class == class::PG_NAMESPACE && name == "public") {
-                others.insert((*class, ddl::identifier(name)));
-            }
+            others.insert((*class, ddl::identifier(name)));
         }
     }
-    let reach = Reach { cascade, prune: true, ..Reach::default() };
     let (schemas, covers_large_objects) = (made.schemas.clone(), made.large_objects);
     Replacing { reach, others, schemas, covers_large_objects, is_by_words: true, ..Replacing::default() }
 }
@@ -69,19 +69,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schemas_go_as_a_whole_and_public_stays() {
+    fn schemas_are_emptied_and_stay() {
         let mut made = Made::default();
         assert!(made.is_empty());
         made.schemas.extend(["Odd s".to_owned(), "public".to_owned()]);
-        for (words, name) in
-            [("SCHEMA", "Odd s"), ("SCHEMA", "public"), ("EVENT TRIGGER", "e"), ("TABLE", "t"), ("EXTENSION", "x")]
-        {
+        for (words, name) in [("EVENT TRIGGER", "E"), ("TABLE", "t"), ("EXTENSION", "x"), ("SCHEMA", "s")] {
             made.add_other(words, name.to_owned());
         }
-        let replacing = of_script(&made, true);
-        let expected = [(class::PG_NAMESPACE, "\"Odd s\"".to_owned()), (class::PG_EVENT_TRIGGER, "e".to_owned())];
-        assert_eq!(replacing.others, expected.into());
+        let replacing = of_script(&made, Reach { prune: true, ..Reach::default() });
+        assert_eq!(replacing.others, [(class::PG_EVENT_TRIGGER, "\"E\"".to_owned())].into());
         assert_eq!(replacing.schemas, made.schemas);
-        assert!(replacing.reach.prune && replacing.reach.cascade && !replacing.covers_all);
+        assert!(!replacing.covers_all && !replacing.covers_large_objects);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::guard::is_class_mark;
+use crate::report::Mode;
 use crate::script::{
     Benign, Classification, CopyDirection, CopyFormat, CopyStatement, Reach, Setting, SettingScope, Statement, StatementKind,
     TransactionControl,
@@ -97,6 +98,10 @@ impl Judge<'_> {
             // As dumps with --clean drop large objects.
             StatementKind::LargeObject if names::large_object_call(statement) == LargeObjectCall::Unlink => {
                 Verdict::Run { benign: Some(Benign::DropOfMissing) }
+            }
+            StatementKind::Definition { verb: "CREATE", object } if object == "SCHEMA" && self.options.mode == Mode::Replace => {
+                // What is replaced is what is in it.
+                Verdict::Run { benign: names::makes_schema_alone(statement).then_some(Benign::SchemaExists) }
             }
             _ => Verdict::Run { benign: class.benign },
         }

@@ -103,6 +103,7 @@ pub async fn plan_import(
     options: &ImportOptions,
     run: &Run,
 ) -> Result<ImportPlan, Failure> {
+    let _at_work = run.at_work();
     run.enter(Phase::Preflight);
     let import = Import { target: Target::new(destination.clone(), 1), options, run };
     let planned = async {
@@ -225,7 +226,10 @@ impl Import<'_> {
                 Err(conflict("with a script that cannot be one transaction"))
             }
             Some(survey) if survey.made.is_empty() => Err(conflict("with a script that makes nothing: use --mode append")),
-            Some(survey) => Ok(Some(of_script(&survey.made, self.options.cascade))),
+            Some(survey) if survey.made.unplaced.is_some() => Err(conflict(
+                "with a script that makes something without naming its schema: write the schema, or SET search_path to it",
+            )),
+            Some(survey) => Ok(Some(of_script(&survey.made, self.options.reach()))),
         }
     }
 
@@ -291,7 +295,8 @@ impl Import<'_> {
             () = self.run.cancellation().cancelled() => {}
         }
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        // At the end what becomes of the commit is to be known; there everything has its own limits.
+        while begun.elapsed() < PATIENCE || self.run.phase() >= Phase::Finish {
             // What is between two statements cannot be cancelled; it looks for itself.
             let _ = canceller.cancel().await;
             if let Ok(finished) = tokio::time::timeout(CANCEL_AGAIN, &mut work).await {

@@ -137,6 +137,21 @@ fn parse_identifier(text: &str) -> Option<(String, &str)> {
     }
 }
 
+/// Whether `CREATE SCHEMA` makes a schema and nothing in it.
+pub(super) fn makes_schema_alone(statement: &Statement) -> bool {
+    statement.read(|cursor| {
+        cursor.eat_all(&["create", "schema"]);
+        cursor.eat_all(&["if", "not", "exists"]);
+        if !cursor.peek().is_some_and(|token| token.is("authorization")) {
+            cursor.qualified_name();
+        }
+        if cursor.eat("authorization") {
+            cursor.next();
+        }
+        cursor.peek().is_none()
+    })
+}
+
 /// What a statement about large objects does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LargeObjectCall {

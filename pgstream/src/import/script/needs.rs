@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 
 use crate::import::Made;
 use crate::import::preflight::{RoleUse, Wanted};
-use crate::script::{Classification, Cursor, Setting, Statement, StatementKind};
+use crate::script::{Classification, Cursor, Setting, SettingScope, Statement, StatementKind};
+
+use super::names::{LargeObjectCall, large_object_call};
 
 /// Words that stand where a role may, and name none.
 const NO_ROLES: [&str; 6] = ["public", "current_user", "current_role", "session_user", "none", "default"];
@@ -48,7 +50,7 @@ pub(super) struct Needs {
     pub(super) makes_schemas: bool,
     /// What is made, for what it may have to replace.
     pub(super) made: Made,
-    /// The schema of names without one, if the script has set it.
+    /// The schema of names without one, if the script has surely set it.
     search_path: Option<String>,
 }
 
@@ -63,7 +65,7 @@ impl Needs {
             }
             StatementKind::LargeObject => {
                 self.wanted.target_locks += 1;
-                self.made.large_objects = true;
+                self.made.large_objects |= large_object_call(statement) == LargeObjectCall::Create;
             }
             _ => {}
         }
@@ -81,12 +83,13 @@ impl Needs {
     }
 
     fn add_setting(&mut self, setting: &Setting) {
+        if matches!(setting.name.as_str(), "search_path" | "all") {
+            self.search_path = only_schema(setting);
+        }
         let Some(value) = setting.value.as_ref().filter(|value| !value.is_empty()) else { return };
         match setting.name.as_str() {
             "default_tablespace" => drop(self.wanted.tablespaces.insert(value.clone())),
             "default_table_access_method" => drop(self.wanted.access_methods.insert(value.clone())),
-            // The first of the list, in the way that dumps of old write it.
-            "search_path" => self.search_path = value.split(',').next().map(|first| first.trim().trim_matches('"').to_owned()),
             "session_authorization" | "role" => self.add_role(value.clone(), |used| used.acts = true),
             _ => {}
         }
@@ -174,8 +177,16 @@ impl Needs {
         }
     }
 
+    /// From here on the session is another one.
+    pub(super) fn forget_session(&mut self) {
+        self.search_path = None;
+    }
+
     /// Takes note of the schema that something is made in, or of its name if it is in none.
     fn add_made(&mut self, object: &str, mut cursor: Cursor<'_>) {
+        if is_temporary(cursor.clone()) {
+            return;
+        }
         let name = match object {
             "SCHEMA" => {
                 cursor.skip_to(&["schema"]);
@@ -189,13 +200,14 @@ impl Needs {
         match (object, name.as_slice()) {
             ("SCHEMA", [schema]) => {
                 self.made.schemas.insert(schema.clone());
-                self.made.add_other(object, schema.clone());
+                self.made.made_schemas.insert(schema.clone());
             }
             (object, [name]) if !IN_A_SCHEMA.contains(&object) => self.made.add_other(object, name.clone()),
-            (object, [_]) if IN_A_SCHEMA.contains(&object) => {
-                let schema = self.search_path.clone().filter(|schema| !schema.is_empty() && schema != "$user");
-                self.made.schemas.insert(schema.unwrap_or_else(|| "public".to_owned()));
-            }
+            (object, [name]) if IN_A_SCHEMA.contains(&object) => match &self.search_path {
+                Some(schema) => drop(self.made.schemas.insert(schema.clone())),
+                None => drop(self.made.unplaced.get_or_insert_with(|| name.clone())),
+            },
+            (_, [schema, ..]) if schema == "pg_temp" => {}
             (object, [schema, _]) if IN_A_SCHEMA.contains(&object) => drop(self.made.schemas.insert(schema.clone())),
             _ => {}
         }
@@ -241,6 +253,25 @@ impl Needs {
     fn note_schema(&mut self, object: &str, mut cursor: Cursor<'_>) {
         self.wanted.makes_in_public |= matches!(name_behind(object, &mut cursor).as_slice(), [schema, _] if schema == "public");
     }
+}
+
+/// The one schema that names without a schema surely mean: any other list is looked up in what is there, and a role or a database may
+/// have one of its own.
+fn only_schema(setting: &Setting) -> Option<String> {
+    let value = setting.value.as_deref().filter(|_| setting.scope == SettingScope::Session)?;
+    // As dumps of old write it. The catalog is never made anything in.
+    let schema = value.strip_suffix("pg_catalog").and_then(|rest| rest.trim_end().strip_suffix(',')).unwrap_or(value).trim();
+    let is_plain = schema.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && schema.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    (is_plain && !schema.starts_with("pg_")).then(|| schema.to_owned())
+}
+
+/// Whether `CREATE` makes something that goes with the session.
+fn is_temporary(mut cursor: Cursor<'_>) -> bool {
+    cursor.eat("create");
+    cursor.eat_all(&["or", "replace"]);
+    let _ = cursor.eat("global") || cursor.eat("local");
+    cursor.eat("temporary") || cursor.eat("temp")
 }
 
 /// The name behind the words for its kind.
@@ -338,7 +369,10 @@ mod tests {
             "CREATE TEXT SEARCH CONFIGURATION d.simple (PARSER = pg_catalog.\"default\");",
             "CREATE EVENT TRIGGER e ON sql_drop EXECUTE FUNCTION b.g();",
             "CREATE EXTENSION hstore WITH SCHEMA e;",
-            "CREATE TABLE t (x int);",
+            "CREATE TEMP TABLE mine (x int);",
+            "CREATE OR REPLACE LOCAL TEMPORARY VIEW mine AS SELECT 1;",
+            "CREATE TABLE pg_temp.mine (x int);",
+            "SELECT lo_unlink(1);",
             "SET search_path = old, pg_catalog;",
             "CREATE VIEW v AS SELECT 1;",
         ] {
@@ -346,9 +380,42 @@ mod tests {
             needs.add(&statement, &statement.classify());
         }
         let schemas: Vec<&str> = needs.made.schemas.iter().map(String::as_str).collect();
-        assert_eq!(schemas, ["Odd", "a", "b", "bob", "d", "old", "public"]);
+        assert_eq!(schemas, ["Odd", "a", "b", "bob", "d", "old"]);
+        assert_eq!(needs.made.made_schemas.iter().collect::<Vec<_>>(), ["Odd", "bob"]);
         let others: Vec<(&str, &str)> = needs.made.others.iter().map(|(words, name)| (words.as_str(), name.as_str())).collect();
-        assert_eq!(others, [("EVENT TRIGGER", "e"), ("SCHEMA", "Odd"), ("SCHEMA", "bob")]);
+        assert_eq!(others, [("EVENT TRIGGER", "e")]);
+        assert_eq!((needs.made.unplaced, needs.made.large_objects), (None, false));
+    }
+
+    #[test]
+    fn names_without_a_schema_have_one_only_if_the_script_surely_set_it() {
+        let unplaced = |settings: &[&str]| {
+            let mut needs = Needs::default();
+            for sql in settings.iter().chain(&["CREATE TABLE t (x int);"]) {
+                let statement = statement(sql);
+                needs.add(&statement, &statement.classify());
+            }
+            needs.made.unplaced.is_some()
+        };
+        for sure in
+            ["SET search_path = a;", "SET search_path TO 'a';", "SELECT pg_catalog.set_config('search_path', 'a', false);"]
+        {
+            assert!(!unplaced(&[sure]), "{sure}");
+            assert!(unplaced(&[sure, "RESET search_path;"]) && unplaced(&[sure, "RESET ALL;"]), "{sure}");
+            assert!(unplaced(&[sure, "SET search_path TO DEFAULT;"]), "{sure}");
+        }
+        let vague = [
+            "SET search_path = a, b;",
+            "SET search_path = \"$user\", public;",
+            "SET search_path = Sales;",
+            "SET search_path = '';",
+        ];
+        for vague in
+            vague.iter().chain(&["SET LOCAL search_path = a;", "SET search_path = \"x,y\";", "SET search_path = pg_temp;"])
+        {
+            assert!(unplaced(&[vague]), "{vague}");
+        }
+        assert!(unplaced(&[]));
     }
 
     #[test]

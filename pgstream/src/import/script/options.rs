@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ArchiveError;
+use crate::import::Reach;
 use crate::report::{Mode, Verify};
 
 /// Options of an import. What is not set stays at its default, which is what `Default` gives.
@@ -76,6 +77,12 @@ impl ImportOptions {
     /// How long to wait for locks on what is replaced.
     pub(super) fn lock_patience(&self) -> Duration {
         Duration::from_secs(self.lock_timeout.unwrap_or(30))
+    }
+
+    /// How far a replacement goes.
+    pub(super) fn reach(&self) -> Reach {
+        let (keeps_owners, keeps_privileges, keeps_comments) = (self.no_owner, self.no_privileges, self.no_comments);
+        Reach { cascade: self.cascade, prune: self.prune, keeps_owners, keeps_privileges, keeps_comments }
     }
 
     /// Everything in the schemas that the script makes something in goes first.

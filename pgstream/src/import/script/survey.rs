@@ -139,6 +139,7 @@ impl<'a> Look<'a> {
             }
             ScriptEvent::Meta(meta) => {
                 if let MetaCommand::Connect { arguments } = &meta.command {
+                    self.needs.forget_session();
                     let place = Place { line: meta.line, statement: "\\connect".into() };
                     let database = refuse::connected_database(arguments, self.judge.database, &place)?;
                     if database != self.judge.database {

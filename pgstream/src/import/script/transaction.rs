@@ -141,7 +141,8 @@ impl Transaction<'_> {
     async fn clear(&self, session: &mut CopySession, replacing: &Replacing) -> Result<Vec<Dropped>, ImportError> {
         let lock_timeout = self.options.lock_patience();
         let cleared = Clearing { replacing, target: self.target, lock_timeout, run: self.run }.clear(session).await?;
-        let resets = cleared.resets_of("public", replacing);
+        let made = self.survey.map(|survey| cleared.resets_of(&survey.made.made_schemas, replacing));
+        let resets = made.unwrap_or_default();
         if !resets.is_empty() {
             session.execute(&resets).await.map_err(ImportError::Connection)?;
         }
