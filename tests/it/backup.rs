@@ -120,7 +120,7 @@ async fn a_backup_is_meant_by_the_beginning_of_either_part_of_its_name() {
         let shown = folder.set.show(word, &Run::new()).await.map(|shown| shown.backup.id);
         assert_eq!(shown.as_ref().map_err(|failure| failure.code()), expected, "{word}");
     }
-    for word in ["2", "nothing", "", "../backups", "x"] {
+    for word in ["2", "nothing", "", "../backups", "no-part"] {
         let failure = folder.set.show(word, &Run::new()).await.expect_err("it means none, or both");
         assert_eq!(failure.code(), ErrorCode::BackupUnknown, "{word}: {failure}");
     }
