@@ -144,6 +144,9 @@ fn options_that_stand_in_the_tables_of_missing_ones_do_not_exist() {
                 ("--encoding", "import"),
                 ("--no-table-access-method", "export"),
                 ("--restrict-key", "export"),
+                ("--snapshot", "export"),
+                ("--snapshot", "sync"),
+                ("--snapshot", "check"),
                 ("--no-backup", "import"),
                 ("--no-backup", "sync"),
             ]

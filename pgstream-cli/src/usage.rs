@@ -28,7 +28,7 @@ const OPTIONS_NOT_YET: &[(&str, &str)] = &[
     ("--resume", "run the command again; it starts from the beginning"),
     ("--plan", "it shows what `sync` would do; `export` changes nothing in the database"),
     ("--keep-outbound", "make subscriptions by hand afterwards"),
-    ("--snapshot", "a run makes its own snapshot"),
+    ("--snapshot", "export, sync and check read in a given snapshot; this command makes its own"),
     ("--inserts", "rows are written as COPY"),
     ("--column-inserts", "rows are written as COPY"),
     ("--attribute-inserts", "rows are written as COPY"),
