@@ -206,7 +206,8 @@ struct Rate {
 }
 
 /// The end of a run that was [cancelled](Run::cancel): a future that is ready when every engine that worked for it has returned, its
-/// server backends are gone, and what it promised to take back is taken back. It need not be awaited. What was dropped, or was not polled yet, is not waited for.
+/// server backends are gone, and what it promised to take back is taken back. It need not be awaited. What was dropped, or was
+/// not polled yet, is not waited for.
 pub struct Ended(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Future for Ended {

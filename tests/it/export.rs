@@ -227,6 +227,16 @@ async fn a_cancelled_stream_ends_with_an_error_and_leaves_no_backend() {
     assert_no_backends(&db).await;
 }
 
+/// How many sessions wait for a lock in this database.
+const WAITING: &str = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+
+async fn until_it_waits_for_a_lock(db: &TestDb) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while db.value(WAITING).await == "0" {
+        assert!(Instant::now() < until, "the export never waited for the lock");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_that_waits_for_a_lock_can_be_cancelled() {
     let db = TestDb::new().await;
@@ -235,11 +245,7 @@ async fn an_export_that_waits_for_a_lock_can_be_cancelled() {
     holder.batch_execute("begin; lock table held").await.expect("nobody else holds it");
     let run = Run::new();
     let (_stream, handle) = export_stream(request(&db.url(), options()), run.clone());
-    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    let until = Instant::now() + Duration::from_secs(10);
-    while db.value(waiting).await == "0" {
-        assert!(Instant::now() < until, "the export never waited for the lock");
-    }
+    until_it_waits_for_a_lock(&db).await;
     run.cancel();
     assert_eq!(handle.wait().await.unwrap_err().code(), ErrorCode::Cancelled);
     drop(holder);
@@ -413,13 +419,9 @@ async fn whoever_cancels_can_wait_until_nothing_is_left() {
     holder.batch_execute("begin; lock table held").await.expect("nobody else holds it");
     let run = Run::new();
     let (_stream, handle) = export_stream(request(&db.url(), options()), run.clone());
-    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    let until = Instant::now() + Duration::from_secs(10);
-    while db.value(waiting).await == "0" {
-        assert!(Instant::now() < until, "the export never waited for the lock");
-    }
+    until_it_waits_for_a_lock(&db).await;
     run.cancel().await;
-    assert_eq!(db.value(waiting).await, "0");
+    assert_eq!(db.value(WAITING).await, "0");
     // The engine has returned; its task may be told so a moment later.
     let ended = tokio::time::timeout(Duration::from_millis(500), handle.wait()).await;
     assert_eq!(ended.expect("the export had not ended").expect_err("it was cancelled").code(), ErrorCode::Cancelled);

@@ -5,8 +5,9 @@ use crate::connection::{CopySession, ServerVersion};
 
 use crate::data::CopyFormat;
 use crate::ddl::Ddl;
-use crate::error::{ConnectionError, ImportError};
+use crate::error::{ConnectionError, DataError, ImportError};
 use crate::guard::Destination;
+use crate::progress::Run;
 
 use super::fence::{Fence, Standing};
 use super::plan::LoadGroup;
@@ -263,6 +264,45 @@ impl Target {
 
 /// How often a cancel is asked for again: one that comes between two statements has no effect.
 const CANCEL_AGAIN: Duration = Duration::from_millis(250);
+
+/// Why a statement did not come to its end.
+pub(crate) enum Stopped {
+    Cancelled,
+    Failed(ConnectionError),
+}
+
+impl Stopped {
+    /// For a statement of the operator's own.
+    pub(crate) fn into_run(self, what: String) -> ImportError {
+        match self {
+            Self::Cancelled => DataError::Cancelled.into(),
+            Self::Failed(source) => ImportError::Run { what, source },
+        }
+    }
+
+    pub(crate) fn into_apply(self, what: String) -> ImportError {
+        match self {
+            Self::Cancelled => DataError::Cancelled.into(),
+            Self::Failed(source) => ImportError::Apply { what, source },
+        }
+    }
+}
+
+/// Waits for one answer; a cancel of the run ends everything that the session has been sent.
+pub(crate) async fn receive_or_end(run: &Run, session: &mut CopySession) -> Result<(), Stopped> {
+    let answer = tokio::select! {
+        biased;
+        () = run.cancellation().cancelled() => None,
+        answer = session.receive() => Some(answer),
+    };
+    match answer {
+        Some(answer) => answer.map(drop).map_err(Stopped::Failed),
+        None => {
+            end_work(session).await;
+            Err(Stopped::Cancelled)
+        }
+    }
+}
 
 /// How long a session is given to end what it is at.
 const CANCEL_WITHIN: Duration = Duration::from_secs(20);

@@ -12,7 +12,7 @@ use super::super::large_objects;
 use super::super::ledger::{CONNECTION_LIMIT, Ledger, entry_name};
 use super::super::load::is_worth_repeating;
 use super::super::plan::LoadPlan;
-use super::super::target::end_work;
+use super::super::target::{Stopped, receive_or_end};
 use super::statement::{with_defaults, with_owner};
 use super::{Apply, MAX_ATTEMPTS, PAUSE, PIPELINE};
 
@@ -31,29 +31,6 @@ pub(super) enum Step<'a> {
     CheckLedger,
     Owners,
     After,
-}
-
-/// Why a statement did not come to its end.
-pub(super) enum Stopped {
-    Cancelled,
-    Failed(ConnectionError),
-}
-
-impl Stopped {
-    /// For a statement of the operator's own.
-    fn into_run(self, what: String) -> ImportError {
-        match self {
-            Self::Cancelled => DataError::Cancelled.into(),
-            Self::Failed(source) => ImportError::Run { what, source },
-        }
-    }
-
-    pub(super) fn into_apply(self, what: String) -> ImportError {
-        match self {
-            Self::Cancelled => DataError::Cancelled.into(),
-            Self::Failed(source) => ImportError::Apply { what, source },
-        }
-    }
 }
 
 impl Apply<'_> {
@@ -163,18 +140,7 @@ impl Apply<'_> {
 
     /// Waits for one answer; a cancel ends everything that the session has been sent.
     pub(super) async fn receive(&self, session: &mut CopySession) -> Result<(), Stopped> {
-        let answer = tokio::select! {
-            biased;
-            () = self.run.cancellation().cancelled() => None,
-            answer = session.receive() => Some(answer),
-        };
-        match answer {
-            Some(answer) => answer.map(drop).map_err(Stopped::Failed),
-            None => {
-                end_work(session).await;
-                Err(Stopped::Cancelled)
-            }
-        }
+        receive_or_end(self.run, session).await
     }
 
     /// The last transaction, over a new session when the connection breaks under it.

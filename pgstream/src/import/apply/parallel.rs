@@ -13,7 +13,7 @@ use super::super::ledger::{Ledger, entry_name};
 use super::super::load::{LoadInto, Loader, is_worth_repeating};
 use super::super::plan::{LoadPlan, Making, Work};
 use super::super::schedule::{Schedule, TaskId};
-use super::control::Stopped;
+use super::super::target::Stopped;
 use super::{Apply, MAX_ATTEMPTS, Moved, PAUSE};
 
 /// What the workers share.

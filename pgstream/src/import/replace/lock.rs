@@ -11,12 +11,12 @@ use tokio_postgres::types::Type;
 use crate::connection::{Connection, CopySession};
 use crate::ddl::Ddl;
 use crate::error::{CatalogError, ConnectionError, DataError, ImportError};
+use crate::import::target::Target;
+use crate::progress::{Phase, Run, Waiting};
 
 use super::drops::DropPlan;
 use super::graph::{FoundSchema, Graph};
 use super::{Replacing, Statement, run_all, statements};
-use crate::import::target::Target;
-use crate::progress::{Phase, Run, Waiting};
 
 /// How long others wait behind us at a time.
 const TURN: Duration = Duration::from_secs(1);

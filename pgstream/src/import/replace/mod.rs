@@ -22,7 +22,7 @@ use crate::archive::Toc;
 use crate::catalog::Snapshot;
 use crate::connection::CopySession;
 use crate::data::{LargeObjectContent, SequenceValue};
-use crate::error::{ConnectionError, DataError, ImportError};
+use crate::error::{DataError, ImportError};
 use crate::progress::Run;
 use crate::report::Verify;
 
@@ -30,7 +30,7 @@ use super::extra_sql::ExtraSql;
 use super::ledger::entry_name;
 use super::load::Loaded;
 use super::plan::LoadPlan;
-use super::target::{Target, end_work};
+use super::target::{Stopped, Target, receive_or_end};
 
 pub use archive::{Reach, Replacing};
 pub use drops::{DropPlan, Dropped, Reason};
@@ -115,7 +115,7 @@ async fn run_all(run: &Run, session: &mut CopySession, statements: &[Statement])
         }
         let mut failed = None;
         for statement in some {
-            match or_cancelled(run, session).await {
+            match receive_or_end(run, session).await {
                 Ok(()) => {}
                 Err(Stopped::Cancelled) => return Err(DataError::Cancelled.into()),
                 // The first one tells: behind it everything in the transaction fails.
@@ -130,22 +130,6 @@ async fn run_all(run: &Run, session: &mut CopySession, statements: &[Statement])
         }
     }
     Ok(())
-}
-
-/// Waits for one answer; a cancel ends what the server is at.
-async fn or_cancelled(run: &Run, session: &mut CopySession) -> Result<(), Stopped> {
-    let answer = tokio::select! {
-        biased;
-        () = run.cancellation().cancelled() => None,
-        answer = session.receive() => Some(answer),
-    };
-    match answer {
-        Some(answer) => answer.map(drop).map_err(Stopped::Failed),
-        None => {
-            end_work(session).await;
-            Err(Stopped::Cancelled)
-        }
-    }
 }
 
 /// One statement, and what errors call it.
@@ -164,10 +148,4 @@ impl Statement {
     fn of(toc: &Toc, place: usize, sql: String) -> Self {
         Self::new(entry_name(&toc.entries[place]), sql)
     }
-}
-
-/// Why a statement did not come to its end.
-enum Stopped {
-    Cancelled,
-    Failed(ConnectionError),
 }
